@@ -1,0 +1,19 @@
+//! The recent log of a job: one trait, a Redis store, a SQLite store, and the hub that lets many listeners share one
+//! follower.
+#![forbid(unsafe_code)]
+
+mod record;
+mod store;
+
+pub use crate::record::{Ending, Erasure, JobRecord, PhaseRecord, State, WriterRecord};
+pub use crate::store::{
+    Appended, Batch, Change, Claim, Due, Ended, Error, JobPage, ListCursor, LogStore, Result, Silence, Writer,
+};
+
+use std::time::Duration;
+
+/// How often a writer renews its lease.
+pub const LEASE_RENEWAL: Duration = Duration::from_secs(10);
+
+/// How many entries one [`LogStore::read`] returns at most.
+pub const READ_LIMIT: u64 = 1000;
