@@ -2,10 +2,14 @@
 //! follower.
 #![forbid(unsafe_code)]
 
+mod hub;
 mod record;
+mod sqlite;
 mod store;
 
+pub use crate::hub::{Hub, HubOptions, Item, Subscription};
 pub use crate::record::{Ending, Erasure, JobRecord, PhaseRecord, State, WriterRecord};
+pub use crate::sqlite::SqliteStore;
 pub use crate::store::{
     Appended, Batch, Change, Claim, Due, Ended, Error, JobPage, ListCursor, LogStore, Result, Silence, Writer,
 };

@@ -7,6 +7,7 @@
 pub mod builders;
 pub mod clerk;
 pub mod program;
+pub mod recordings;
 pub mod redis;
 pub mod s3;
 pub mod strategies;

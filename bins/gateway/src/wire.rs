@@ -1,0 +1,360 @@
+//! From a log's values to the bytes on the wire: events of the stream, pages and jobs as JSON. Pure.
+//!
+//! A followed job's changes are turned into bytes once, here, and every viewer is sent the same bytes. The one thing
+//! that is not shared is the job's end, because it says up to which revision its reader has been told.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use log_model::{Counts, GapReason, JobId, LogEntry, LogEvent, Outcome, Recorded, Seq, Span, Timestamp};
+use serde::Serialize;
+use stream_store::{Change, JobRecord, State};
+
+use crate::sse::block;
+
+/// What viewers share of one change.
+#[derive(Debug, Clone)]
+pub struct Frames {
+    /// The events, each a block of its own; empty when there is nothing to say.
+    pub bytes: Bytes,
+    /// How many events that is.
+    pub events: u32,
+    /// The job's last entry, when the change ends with it: each viewer's own to write.
+    pub end: Option<Arc<LogEntry>>,
+    /// The job's revision, when the change raised it.
+    pub revision: Option<u32>,
+}
+
+/// Turns a change into what viewers share of it.
+pub fn frames(change: &Change) -> Frames {
+    let mut out = Vec::new();
+    let mut frames = Frames { bytes: Bytes::new(), events: 1, end: None, revision: None };
+    match change {
+        Change::Entries(entries) => {
+            // A usual line is some 120 bytes, and its block as much again.
+            out.reserve(entries.len() * 256);
+            frames.events = 0;
+            for entry in entries {
+                if matches!(entry.recorded.event, LogEvent::Ended { .. }) {
+                    frames.end = Some(Arc::new(entry.clone()));
+                } else {
+                    self::entry(&mut out, entry);
+                    frames.events += 1;
+                }
+            }
+        }
+        Change::State(state) => status(&mut out, *state),
+        Change::Purged { seq, revision } => {
+            purge(&mut out, *seq, *revision);
+            frames.revision = Some(*revision);
+        }
+        Change::Rewound(span) => rewind(&mut out, *span),
+        _ => {}
+    }
+    if out.is_empty() {
+        frames.events = 0;
+    }
+    frames.bytes = out.into();
+    frames
+}
+
+/// Adds the event of one entry; the job's end has [a way of its own](end).
+pub fn entry(out: &mut Vec<u8>, entry: &LogEntry) {
+    // A gap made up by the reading side stands for all the entries it spans: whoever saw it goes on after them.
+    let id = match &entry.recorded.event {
+        LogEvent::Gap { span: Some(span), .. } => span.last(),
+        _ => entry.seq,
+    };
+    block(out, None, entry.recorded.event.kind().as_str(), Some(id), |out| entry.write_event_json(out));
+}
+
+/// Adds the job's end, with the revision its reader should know of.
+pub fn end(out: &mut Vec<u8>, entry: &LogEntry, revision: u32) {
+    block(out, None, "end", Some(entry.seq), |out| {
+        entry.write_event_json(out);
+        add_revision(out, revision);
+    });
+}
+
+/// Adds a field to the object just written.
+fn add_revision(out: &mut Vec<u8>, revision: u32) {
+    let brace = out.pop();
+    debug_assert_eq!(brace, Some(b'}'), "an entry's JSON is an object");
+    write!(out, ",\"revision\":{revision}}}").expect("a Vec takes every write");
+}
+
+/// What a stream opens with.
+#[derive(Debug, Serialize)]
+pub struct Hello<'a> {
+    /// The job.
+    pub job: &'a JobId,
+    /// Where it stands: `running`, `silent` or `ended`.
+    pub status: &'a str,
+    /// The live edge: "load earlier" starts at `before = head + 1`.
+    pub head: Seq,
+    /// The cursor this stream goes on from; none for a fresh one.
+    pub resumed_from: Option<Seq>,
+    /// Raised whenever a line is masked after the fact.
+    pub revision: u32,
+    /// The longest silence of this stream, in seconds.
+    pub heartbeat_s: u64,
+    /// How long recent lines stay in the recent store, in seconds.
+    pub retention_s: u64,
+}
+
+/// Adds the opening, with the time after which a browser comes back when the stream breaks.
+pub fn hello(out: &mut Vec<u8>, hello: &Hello<'_>, retry: Duration) {
+    block(out, Some(retry), "hello", None, |out| json(out, hello));
+}
+
+/// Adds a sign of life.
+pub fn heartbeat(out: &mut Vec<u8>, ts: Timestamp, head: Seq) {
+    #[derive(Serialize)]
+    struct Heartbeat {
+        ts: Timestamp,
+        head: Seq,
+    }
+    block(out, None, "heartbeat", None, |out| json(out, &Heartbeat { ts, head }));
+}
+
+/// Adds a gap that the stream itself makes up; whoever saw it goes on after `span`.
+pub fn gap(out: &mut Vec<u8>, ts: Timestamp, reason: GapReason, span: Span) {
+    #[derive(Serialize)]
+    struct Gap {
+        ts: Timestamp,
+        reason: GapReason,
+        from: Seq,
+        to: Seq,
+        lines: Option<u64>,
+    }
+    let gap = Gap { ts, reason, from: span.first(), to: span.last(), lines: None };
+    block(out, None, "gap", Some(span.last()), |out| json(out, &gap));
+}
+
+/// Adds where the job stands; nothing for a job that is over, which its last entry says.
+pub fn status(out: &mut Vec<u8>, state: State) {
+    #[derive(Serialize)]
+    struct Status {
+        status: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
+    }
+    let since = match state {
+        State::Silent { since } => Some(since),
+        State::Running => None,
+        _ => return,
+    };
+    block(out, None, "status", None, |out| json(out, &Status { status: state.as_str(), since }));
+}
+
+/// Adds that an entry was masked after the fact, or (none) that the log was erased.
+pub fn purge(out: &mut Vec<u8>, seq: Option<Seq>, revision: u32) {
+    #[derive(Serialize)]
+    struct Purge {
+        seq: Option<Seq>,
+        revision: u32,
+    }
+    block(out, None, "purge", None, |out| json(out, &Purge { seq, revision }));
+}
+
+/// Adds that what was seen under these ids comes again under new ones.
+pub fn rewind(out: &mut Vec<u8>, span: Span) {
+    #[derive(Serialize)]
+    struct Rewind {
+        from: Seq,
+        to: Seq,
+        reason: &'static str,
+    }
+    let rewind = Rewind { from: span.first(), to: span.last(), reason: "store_changed" };
+    block(out, None, "rewind", None, |out| json(out, &rewind));
+}
+
+/// Adds a farewell: `unavailable` or `reauth`, why, and when to come back.
+///
+/// The time is in the block's own `retry` too: a browser's `EventSource` goes by that one, and without it every viewer
+/// would come back at the same moment.
+pub fn farewell(out: &mut Vec<u8>, event: &'static str, reason: &str, retry: Duration) {
+    #[derive(Serialize)]
+    struct Farewell<'a> {
+        reason: &'a str,
+        retry_ms: u64,
+    }
+    let retry_ms = u64::try_from(retry.as_millis()).unwrap_or(u64::MAX);
+    block(out, Some(retry), event, None, |out| json(out, &Farewell { reason, retry_ms }));
+}
+
+fn json(out: &mut Vec<u8>, value: &impl Serialize) {
+    serde_json::to_writer(out, value).expect("plain structures always have a JSON form, and a Vec takes every write");
+}
+
+/// What a page says beside its entries.
+#[derive(Debug, Clone, Copy)]
+pub struct PageHead<'a> {
+    /// The job.
+    pub job: &'a JobId,
+    /// Where it stands.
+    pub status: &'a str,
+    /// Which side the entries came from: `recent`, `archive` or `mixed`.
+    pub storage: &'a str,
+    /// The job's revision.
+    pub revision: u32,
+}
+
+/// The entries of a page, and where the next one starts.
+#[derive(Debug)]
+pub struct PageEntries<'a> {
+    /// Oldest first.
+    pub entries: &'a [LogEntry],
+    /// Where the page before this one starts.
+    pub next_before: Option<Seq>,
+    /// Where the page after this one starts.
+    pub next_after: Option<Seq>,
+    /// Whether there is more in the direction asked for.
+    pub has_more: bool,
+}
+
+/// Which end of a page is given up when its body would grow too large: the far one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Going back: the oldest entries are left for the next page.
+    Back,
+    /// Going forward: the newest entries are.
+    Forward,
+}
+
+/// Writes a page's JSON, of at most `cap` bytes where more than one entry is on it; returns it with where the next
+/// ones start, which differ from what was given when entries had to be left out.
+pub fn page(head: PageHead<'_>, mut page: PageEntries<'_>, direction: Direction, cap: usize) -> (Vec<u8>, PageEntries<'_>) {
+    // Room for everything beside the entries, three numbers included.
+    const AROUND: usize = 512;
+    let mut entries = Vec::new();
+    let mut ends = Vec::with_capacity(page.entries.len());
+    for entry in page.entries {
+        entry.write_json(&mut entries);
+        if matches!(entry.recorded.event, LogEvent::Ended { .. }) {
+            add_revision(&mut entries, head.revision);
+        }
+        entries.push(b',');
+        ends.push(entries.len());
+    }
+    let room = cap.saturating_sub(AROUND);
+    let mut kept = 0..page.entries.len();
+    let size = |kept: &std::ops::Range<usize>| {
+        let start = if kept.start == 0 { 0 } else { ends[kept.start - 1] };
+        ends[kept.end - 1] - start
+    };
+    while kept.len() > 1 && size(&kept) > room {
+        match direction {
+            Direction::Back => kept.start += 1,
+            Direction::Forward => kept.end -= 1,
+        }
+        page.has_more = true;
+    }
+    if kept.len() < page.entries.len() {
+        page.entries = &page.entries[kept.clone()];
+        page.next_before = page.entries.first().map(|entry| entry.seq);
+        page.next_after = page.entries.last().map(|entry| entry.seq);
+    }
+    let mut out = Vec::with_capacity(entries.len() + AROUND);
+    out.extend_from_slice(b"{\"job\":");
+    json(&mut out, head.job);
+    write!(out, ",\"status\":\"{}\",\"storage\":\"{}\",\"revision\":{},\"entries\":[", head.status, head.storage, head.revision)
+        .expect("a Vec takes every write");
+    if !kept.is_empty() {
+        let start = if kept.start == 0 { 0 } else { ends[kept.start - 1] };
+        out.extend_from_slice(&entries[start..ends[kept.end - 1] - 1]);
+    }
+    #[derive(Serialize)]
+    struct Rest {
+        next_before: Option<Seq>,
+        next_after: Option<Seq>,
+        has_more: bool,
+    }
+    out.extend_from_slice(b"],");
+    let at = out.len();
+    json(&mut out, &Rest { next_before: page.next_before, next_after: page.next_after, has_more: page.has_more });
+    out.remove(at);
+    (out, page)
+}
+
+/// A job as its owner sees it.
+#[derive(Debug, Serialize)]
+pub struct JobView<'a> {
+    job: &'a JobId,
+    status: &'a str,
+    storage: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    silent_since: Option<Timestamp>,
+    head: Seq,
+    lines: u64,
+    redactions: u64,
+    gaps: u64,
+    revision: u32,
+    opened: Timestamp,
+    started: Option<Timestamp>,
+    ended: Option<Timestamp>,
+    outcome: Option<Outcome>,
+    exit_code: Option<i32>,
+    phases: &'a [stream_store::PhaseRecord],
+}
+
+impl<'a> JobView<'a> {
+    /// What of a record its owner is shown: nothing of writers, leases or archives.
+    pub fn new(job: &'a JobId, record: &'a JobRecord, storage: &'a str) -> Self {
+        let outcome = record.outcome();
+        let silent_since = match record.state {
+            State::Silent { since } => Some(since),
+            _ => None,
+        };
+        Self {
+            job,
+            status: record.state.as_str(),
+            storage,
+            silent_since,
+            head: record.head,
+            lines: record.counts.lines,
+            redactions: record.counts.redactions,
+            gaps: record.counts.gaps,
+            revision: record.revision,
+            opened: record.opened,
+            started: record.phases.iter().map(|phase| phase.started).min(),
+            ended: record.ended,
+            outcome: outcome.map(|ending| ending.outcome),
+            exit_code: outcome.and_then(|ending| ending.exit_code),
+            phases: &record.phases,
+        }
+    }
+}
+
+/// A job's last entry as its record tells it, for when the entry itself cannot be read.
+pub fn end_from_record(record: &JobRecord) -> Option<LogEntry> {
+    let ending = record.outcome()?;
+    let Counts { .. } = record.counts;
+    let event = LogEvent::Ended { outcome: ending.outcome, exit_code: ending.exit_code, counts: record.counts };
+    let ts = record.ended.unwrap_or(record.touched);
+    Some(LogEntry { seq: record.head, recorded: Recorded { ts, phase: None, event } })
+}
+
+/// Adds an entry as a line of a downloaded log. What is missing is said; stages and the end are not lines.
+pub fn raw(out: &mut Vec<u8>, entry: &LogEntry) {
+    match &entry.recorded.event {
+        LogEvent::Line { text, cut, .. } => {
+            out.extend_from_slice(text.as_str().as_bytes());
+            if let Some(cut) = cut {
+                write!(out, " [shortened: the whole line had {cut} bytes]").expect("a Vec takes every write");
+            }
+            out.push(b'\n');
+        }
+        LogEvent::Gap { lines, reason, .. } => {
+            match lines {
+                Some(1) => out.extend_from_slice(b"[1 line is missing here"),
+                Some(lines) => write!(out, "[{lines} lines are missing here").expect("a Vec takes every write"),
+                None => out.extend_from_slice(b"[lines are missing here"),
+            }
+            writeln!(out, ": {reason}]").expect("a Vec takes every write");
+        }
+        _ => {}
+    }
+}
