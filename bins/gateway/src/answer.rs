@@ -67,7 +67,7 @@ impl Refusal {
     /// Whether it is the kind of trouble that passes by itself. A stream says so in an event of a good answer, since
     /// a browser's `EventSource` never comes back after any other status.
     pub fn is_passing(self) -> bool {
-        matches!(self, Self::StoreUnavailable | Self::AuthUnavailable | Self::ArchiveUnavailable | Self::Internal)
+        matches!(self, Self::StoreUnavailable | Self::AuthUnavailable | Self::ArchiveUnavailable)
     }
 
     /// The code programs go by.
@@ -273,6 +273,29 @@ impl Refusal {
 impl From<Bad> for Refusal {
     fn from(bad: Bad) -> Self {
         Self::Bad(bad)
+    }
+}
+
+impl From<archiver::Error> for Refusal {
+    fn from(error: archiver::Error) -> Self {
+        match error {
+            archiver::Error::Store(error) => error.into(),
+            archiver::Error::Unavailable { .. } | archiver::Error::Denied { .. } => Self::ArchiveUnavailable,
+            archiver::Error::NoSuchJob => Self::JobNotFound,
+            archiver::Error::Erased => Self::LogErased,
+            _ => Self::Internal,
+        }
+    }
+}
+
+impl From<stream_store::Error> for Refusal {
+    fn from(error: stream_store::Error) -> Self {
+        match error {
+            stream_store::Error::Unavailable { .. } | stream_store::Error::Full => Self::StoreUnavailable,
+            stream_store::Error::NoSuchJob => Self::JobNotFound,
+            stream_store::Error::Erased => Self::LogErased,
+            _ => Self::Internal,
+        }
     }
 }
 

@@ -8,11 +8,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use log_model::{Counts, GapReason, JobId, LogEntry, LogEvent, Outcome, Recorded, Seq, Span, Timestamp};
+use log_model::{GapReason, JobId, Kind, LogEntry, LogEvent, Outcome, Recorded, Seq, Span, Timestamp};
 use serde::Serialize;
+use sse_codec::{EventName, Frame};
 use stream_store::{Change, JobRecord, State};
 
-use crate::sse::block;
+static HELLO: EventName = EventName::from_static("hello");
+static LINE: EventName = EventName::from_static("line");
+static STAGE: EventName = EventName::from_static("stage");
+static GAP: EventName = EventName::from_static("gap");
+static END: EventName = EventName::from_static("end");
+static HEARTBEAT: EventName = EventName::from_static("heartbeat");
+static STATUS: EventName = EventName::from_static("status");
+static PURGE: EventName = EventName::from_static("purge");
+static REWIND: EventName = EventName::from_static("rewind");
+static UNAVAILABLE: EventName = EventName::from_static("unavailable");
+static REAUTH: EventName = EventName::from_static("reauth");
 
 /// What viewers share of one change.
 #[derive(Debug, Clone)]
@@ -25,12 +36,16 @@ pub struct Frames {
     pub end: Option<Arc<LogEntry>>,
     /// The job's revision, when the change raised it.
     pub revision: Option<u32>,
+    /// Whether the job is silent now, when the change says so.
+    pub silent: Option<bool>,
+    /// Whether the change is that the log was erased.
+    pub erased: bool,
 }
 
 /// Turns a change into what viewers share of it.
 pub fn frames(change: &Change) -> Frames {
     let mut out = Vec::new();
-    let mut frames = Frames { bytes: Bytes::new(), events: 1, end: None, revision: None };
+    let mut frames = Frames { bytes: Bytes::new(), events: 1, end: None, revision: None, silent: None, erased: false };
     match change {
         Change::Entries(entries) => {
             // A usual line is some 120 bytes, and its block as much again.
@@ -45,10 +60,14 @@ pub fn frames(change: &Change) -> Frames {
                 }
             }
         }
-        Change::State(state) => status(&mut out, *state),
+        Change::State(state) => {
+            status(&mut out, *state);
+            frames.silent = Some(matches!(state, State::Silent { .. }));
+        }
         Change::Purged { seq, revision } => {
             purge(&mut out, *seq, *revision);
             frames.revision = Some(*revision);
+            frames.erased = seq.is_none();
         }
         Change::Rewound(span) => rewind(&mut out, *span),
         _ => {}
@@ -67,12 +86,18 @@ pub fn entry(out: &mut Vec<u8>, entry: &LogEntry) {
         LogEvent::Gap { span: Some(span), .. } => span.last(),
         _ => entry.seq,
     };
-    block(out, None, entry.recorded.event.kind().as_str(), Some(id), |out| entry.write_event_json(out));
+    let event = match entry.recorded.event.kind() {
+        Kind::Stage => &STAGE,
+        Kind::Gap => &GAP,
+        Kind::End => &END,
+        _ => &LINE,
+    };
+    Frame::new(event).id(id.get()).write_with(out, |out| entry.write_event_json(out));
 }
 
 /// Adds the job's end, with the revision its reader should know of.
 pub fn end(out: &mut Vec<u8>, entry: &LogEntry, revision: u32) {
-    block(out, None, "end", Some(entry.seq), |out| {
+    Frame::new(&END).id(entry.seq.get()).write_with(out, |out| {
         entry.write_event_json(out);
         add_revision(out, revision);
     });
@@ -106,7 +131,7 @@ pub struct Hello<'a> {
 
 /// Adds the opening, with the time after which a browser comes back when the stream breaks.
 pub fn hello(out: &mut Vec<u8>, hello: &Hello<'_>, retry: Duration) {
-    block(out, Some(retry), "hello", None, |out| json(out, hello));
+    Frame::new(&HELLO).retry(retry).write_with(out, |out| json(out, hello));
 }
 
 /// Adds a sign of life.
@@ -116,7 +141,7 @@ pub fn heartbeat(out: &mut Vec<u8>, ts: Timestamp, head: Seq) {
         ts: Timestamp,
         head: Seq,
     }
-    block(out, None, "heartbeat", None, |out| json(out, &Heartbeat { ts, head }));
+    Frame::new(&HEARTBEAT).write_with(out, |out| json(out, &Heartbeat { ts, head }));
 }
 
 /// Adds a gap that the stream itself makes up; whoever saw it goes on after `span`.
@@ -130,7 +155,7 @@ pub fn gap(out: &mut Vec<u8>, ts: Timestamp, reason: GapReason, span: Span) {
         lines: Option<u64>,
     }
     let gap = Gap { ts, reason, from: span.first(), to: span.last(), lines: None };
-    block(out, None, "gap", Some(span.last()), |out| json(out, &gap));
+    Frame::new(&GAP).id(span.last().get()).write_with(out, |out| json(out, &gap));
 }
 
 /// Adds where the job stands; nothing for a job that is over, which its last entry says.
@@ -146,7 +171,7 @@ pub fn status(out: &mut Vec<u8>, state: State) {
         State::Running => None,
         _ => return,
     };
-    block(out, None, "status", None, |out| json(out, &Status { status: state.as_str(), since }));
+    Frame::new(&STATUS).write_with(out, |out| json(out, &Status { status: state.as_str(), since }));
 }
 
 /// Adds that an entry was masked after the fact, or (none) that the log was erased.
@@ -156,7 +181,7 @@ pub fn purge(out: &mut Vec<u8>, seq: Option<Seq>, revision: u32) {
         seq: Option<Seq>,
         revision: u32,
     }
-    block(out, None, "purge", None, |out| json(out, &Purge { seq, revision }));
+    Frame::new(&PURGE).write_with(out, |out| json(out, &Purge { seq, revision }));
 }
 
 /// Adds that what was seen under these ids comes again under new ones.
@@ -168,21 +193,35 @@ pub fn rewind(out: &mut Vec<u8>, span: Span) {
         reason: &'static str,
     }
     let rewind = Rewind { from: span.first(), to: span.last(), reason: "store_changed" };
-    block(out, None, "rewind", None, |out| json(out, &rewind));
+    Frame::new(&REWIND).write_with(out, |out| json(out, &rewind));
 }
 
-/// Adds a farewell: `unavailable` or `reauth`, why, and when to come back.
+/// Why a stream ends before its job does; the reader comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Farewell {
+    /// Passing trouble: `draining`, or a refusal's code.
+    Unavailable(&'static str),
+    /// Time to show a fresh credential: `lease` or `key_removed`.
+    Reauth(&'static str),
+}
+
+/// Adds a farewell: why, and when to come back.
 ///
 /// The time is in the block's own `retry` too: a browser's `EventSource` goes by that one, and without it every viewer
 /// would come back at the same moment.
-pub fn farewell(out: &mut Vec<u8>, event: &'static str, reason: &str, retry: Duration) {
+pub fn farewell(out: &mut Vec<u8>, farewell: Farewell, retry: Duration) {
     #[derive(Serialize)]
-    struct Farewell<'a> {
-        reason: &'a str,
+    struct Data {
+        reason: &'static str,
         retry_ms: u64,
     }
     let retry_ms = u64::try_from(retry.as_millis()).unwrap_or(u64::MAX);
-    block(out, Some(retry), event, None, |out| json(out, &Farewell { reason, retry_ms }));
+    let event = match farewell {
+        Farewell::Unavailable(_) => &UNAVAILABLE,
+        Farewell::Reauth(_) => &REAUTH,
+    };
+    let (Farewell::Unavailable(reason) | Farewell::Reauth(reason)) = farewell;
+    Frame::new(event).retry(retry).write_with(out, |out| json(out, &Data { reason, retry_ms }));
 }
 
 fn json(out: &mut Vec<u8>, value: &impl Serialize) {
@@ -331,7 +370,6 @@ impl<'a> JobView<'a> {
 /// A job's last entry as its record tells it, for when the entry itself cannot be read.
 pub fn end_from_record(record: &JobRecord) -> Option<LogEntry> {
     let ending = record.outcome()?;
-    let Counts { .. } = record.counts;
     let event = LogEvent::Ended { outcome: ending.outcome, exit_code: ending.exit_code, counts: record.counts };
     let ts = record.ended.unwrap_or(record.touched);
     Some(LogEntry { seq: record.head, recorded: Recorded { ts, phase: None, event } })

@@ -65,6 +65,11 @@ impl<'a> Jws<'a> {
     pub fn kid(&self) -> &str {
         &self.kid
     }
+
+    /// Whether the signature is as long as that of some key we would take (2048 to 8192 bits).
+    pub(crate) fn may_be_signed(&self) -> bool {
+        (256..=1024).contains(&self.signature.len())
+    }
 }
 
 /// Strict base64url: no padding, no white space, no second spelling of the same bytes.

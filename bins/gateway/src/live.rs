@@ -1,0 +1,474 @@
+//! The live stream of one job to one viewer: subscribe, learn `after`; replay what the viewer has not seen up to there;
+//! follow.
+//!
+//! The stream is *pulled*: [`Live::next`] runs only while the viewer's connection has room for more. A viewer who falls
+//! behind is told by the hub which entries to read again, and goes round by the replay, at their own pace; so no line
+//! is lost and what a viewer costs stays bounded: one frame being made, and what the hub keeps for all of them.
+
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use archiver::{Cursor, Found, PageSize, Storage};
+use bytes::{Bytes, BytesMut};
+use futures::{FutureExt, Stream, stream};
+use log_model::{GapReason, JobId, LogEvent, Owner, Seq, Span, Timestamp};
+use stream_store::{Item, JobRecord, State, Subscription};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::answer::Refusal;
+use crate::app::App;
+use crate::chance;
+use crate::limits::{Leave, Slot};
+use crate::wire::{self, Farewell, Frames, Hello};
+
+/// How much is put into one frame at most, where there is a choice: more would only lie about in buffers.
+const FRAME_BYTES: usize = 64 * 1024;
+/// How many entries one part of a replay has at most.
+const REPLAY_ENTRIES: u64 = 500;
+/// How long an open stream waits for the store to come back before it says goodbye.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Over how long the farewells of many viewers are spread, so that their return is spread as well.
+pub(crate) const SPREAD: Duration = Duration::from_secs(5);
+
+/// What became of a request for a stream.
+pub(crate) enum Opened {
+    /// It flows.
+    Stream(Box<Live>),
+    /// The viewer has seen everything there is and will be.
+    Complete,
+}
+
+/// One viewer's stream.
+pub(crate) struct Live {
+    app: Arc<App>,
+    job: JobId,
+    slot: Slot,
+    step: Step,
+    subscription: Option<Subscription<Frames>>,
+    /// The last place this viewer has been taken to.
+    at: Seq,
+    /// The newest revision this viewer was told of.
+    revision: u32,
+    /// Whether this viewer was last told that the job is silent.
+    silent: bool,
+    /// Whether this viewer was told that the log was erased.
+    erased: bool,
+    timer: Pin<Box<Sleep>>,
+    last_sent: Instant,
+    lease_ends: Instant,
+    leaves: Option<(Instant, Farewell)>,
+    troubled_since: Option<Instant>,
+}
+
+enum Step {
+    /// Say this, then replay up to here or, with nothing to replay, go on.
+    Say(Bytes, Option<Seq>, Then),
+    /// Read up to here from whichever side holds it, then go on.
+    Replay(Seq, Then),
+    /// Pass on what the hub shares.
+    Follow,
+    /// Nothing more to say.
+    Done,
+}
+
+/// How a stream goes on once the viewer has what is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Follow,
+    Done,
+}
+
+impl From<Then> for Step {
+    fn from(then: Then) -> Self {
+        match then {
+            Then::Follow => Self::Follow,
+            Then::Done => Self::Done,
+        }
+    }
+}
+
+/// What a stream is opened with.
+pub(crate) struct Request {
+    pub(crate) job: JobId,
+    pub(crate) owners: Vec<Owner>,
+    pub(crate) found: Found,
+    pub(crate) cursor: Option<Seq>,
+    pub(crate) slot: Slot,
+}
+
+/// Opens a stream.
+///
+/// # Errors
+/// A [`Refusal`]; a passing one becomes an event of a good answer.
+pub(crate) async fn open(app: &Arc<App>, request: Request) -> Result<Opened, Refusal> {
+    let Request { job, owners, found, cursor, slot } = request;
+    let mut record = found.record;
+    let mut subscription = None;
+    if !record.is_over() && found.storage != Storage::Archive {
+        let listening = app.hub.subscribe(&job).await?;
+        // The record once more: what was read before this viewer was registered may have been raised since by
+        // something that is no entry (a mask, silence), or the job may be over.
+        match app.history.job(&job, &owners).await? {
+            Some(found) => record = found.record,
+            None => return Err(Refusal::JobNotFound),
+        }
+        if !record.is_over() {
+            subscription = Some(listening);
+        }
+    }
+    if record.state == State::Erased {
+        return Err(Refusal::LogErased);
+    }
+    let head = subscription.as_ref().map_or(record.head, |subscription| subscription.after);
+    let over = subscription.is_none();
+    if over && cursor.is_some_and(|cursor| cursor >= head) {
+        return Ok(Opened::Complete);
+    }
+    let mut out = Vec::with_capacity(512);
+    let hello = Hello {
+        job: &job,
+        status: record.state.as_str(),
+        head,
+        resumed_from: cursor,
+        revision: record.revision,
+        heartbeat_s: app.settings.heartbeat.as_secs(),
+        retention_s: app.settings.retention.as_secs(),
+    };
+    wire::hello(&mut out, &hello, app.settings.retry);
+    let replay = match cursor {
+        Some(cursor) => catch_up(&mut out, &record, cursor, head),
+        None => {
+            if over {
+                last_entry(app, &mut out, &job, &record).await;
+            }
+            None
+        }
+    };
+    let at = if replay.is_some() { cursor.unwrap_or(head) } else { head };
+    let then = if over { Then::Done } else { Then::Follow };
+    let now = Instant::now();
+    let lease_ends = now + chance::around(app.settings.stream_lease);
+    Ok(Opened::Stream(Box::new(Live {
+        app: Arc::clone(app),
+        job,
+        slot,
+        step: Step::Say(out.into(), replay, then),
+        subscription,
+        at,
+        revision: record.revision,
+        silent: matches!(record.state, State::Silent { .. }),
+        erased: false,
+        timer: Box::pin(sleep_until((now + app.settings.heartbeat).min(lease_ends))),
+        last_sent: now,
+        lease_ends,
+        leaves: None,
+        troubled_since: None,
+    })))
+}
+
+/// What a returning viewer is told before anything else; returns up to where they have to be taken, if anywhere.
+fn catch_up(out: &mut Vec<u8>, record: &JobRecord, cursor: Seq, head: Seq) -> Option<Seq> {
+    // A cursor that no entry has and none will get: the viewer holds lines that a fail-over lost, and that came, or
+    // will come, again under later ids.
+    if let Some(unused) = record.unused.iter().find(|unused| unused.contains(cursor)) {
+        wire::rewind(out, *unused);
+    }
+    if let Some(lost) = Span::after(head, cursor) {
+        wire::gap(out, now(), GapReason::UnknownCursor, lost);
+    }
+    (cursor < head).then_some(head)
+}
+
+/// Adds the last entry of a job that is over: as stored, or from the record when it cannot be read.
+async fn last_entry(app: &App, out: &mut Vec<u8>, job: &JobId, record: &JobRecord) {
+    let size = PageSize { entries: 1, bytes: FRAME_BYTES };
+    let read = Box::pin(app.history.page(job, Cursor::Before(record.head.next()), size)).await;
+    let stored = read.ok().and_then(|page| page.entries.into_iter().next_back());
+    let ended = stored.filter(|entry| matches!(entry.recorded.event, LogEvent::Ended { .. }));
+    if let Some(entry) = ended.or_else(|| wire::end_from_record(record)) {
+        wire::end(out, &entry, record.revision);
+    }
+}
+
+impl Live {
+    /// The stream as a body's frames.
+    pub(crate) fn frames(self: Box<Self>) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+        stream::unfold(self, |mut live| async move {
+            let bytes = match AssertUnwindSafe(live.next()).catch_unwind().await {
+                Ok(bytes) => bytes?,
+                // A defect of ours must not look like the end of the log.
+                Err(_) => live.leave(Farewell::Unavailable(Refusal::Internal.code())),
+            };
+            Some((Ok(bytes), live))
+        })
+    }
+
+    /// The next frame: whole events, at least one; none once the stream is over.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let bytes = match std::mem::replace(&mut self.step, Step::Done) {
+                Step::Done => return None,
+                Step::Say(bytes, replay, then) => {
+                    self.step = replay.map_or(then.into(), |through| Step::Replay(through, then));
+                    bytes
+                }
+                Step::Replay(through, then) => Box::pin(self.replay(through, then)).await,
+                Step::Follow => {
+                    self.step = Step::Follow;
+                    self.follow().await
+                }
+            };
+            if !bytes.is_empty() {
+                self.last_sent = Instant::now();
+                self.app.metrics.sent(bytes.len());
+                return Some(bytes);
+            }
+        }
+    }
+
+    /// One part of what the viewer has not seen, up to `through`.
+    async fn replay(&mut self, through: Seq, then: Then) -> Bytes {
+        if let Some(farewell) = self.due().await {
+            return self.leave(farewell);
+        }
+        if self.at >= through {
+            self.step = then.into();
+            return Bytes::new();
+        }
+        let size = PageSize { entries: REPLAY_ENTRIES, bytes: FRAME_BYTES };
+        let page = match self.app.history.page(&self.job, Cursor::After(self.at), size).await {
+            Ok(page) => page,
+            Err(archiver::Error::Erased) => return self.erased(),
+            Err(error) => {
+                tracing::warn!(job = %self.job, error = %crate::app::chain(&error), "replay stopped");
+                return self.leave(Farewell::Unavailable(Refusal::from(error).code()));
+            }
+        };
+        let mut out = Vec::with_capacity(FRAME_BYTES);
+        let mut events = 0;
+        let mut ended = false;
+        for entry in page.entries.iter().take_while(|entry| entry.seq <= through) {
+            if matches!(entry.recorded.event, LogEvent::Ended { .. }) {
+                wire::end(&mut out, entry, self.revision);
+                ended = true;
+            } else {
+                wire::entry(&mut out, entry);
+            }
+            events += 1;
+            self.at = self.at.max(entry.seq);
+        }
+        self.app.metrics.events(events);
+        self.step = if ended {
+            Step::Done
+        } else if events == 0 {
+            // Only places that no entry has are left up to there.
+            self.at = through;
+            then.into()
+        } else {
+            Step::Replay(through, then)
+        };
+        out.into()
+    }
+
+    /// What comes next on the job, or is due on this stream.
+    async fn follow(&mut self) -> Bytes {
+        let Some(subscription) = &mut self.subscription else {
+            self.step = Step::Done;
+            return Bytes::new();
+        };
+        let asked = self.leaves.is_none();
+        let slot = &self.slot;
+        tokio::select! {
+            biased;
+            item = subscription.next() => match item {
+                None => {
+                    self.step = Step::Done;
+                    Bytes::new()
+                }
+                Some(item) => self.pass_on(item).await,
+            },
+            leave = std::future::poll_fn(|cx| slot.poll_asked_to_leave(cx)), if asked => {
+                self.asked_to(leave);
+                Bytes::new()
+            }
+            () = &mut self.timer => match self.due().await {
+                Some(farewell) => self.leave(farewell),
+                None => self.heartbeat(),
+            },
+        }
+    }
+
+    async fn pass_on(&mut self, item: Item<Frames>) -> Bytes {
+        let mut only = Bytes::new();
+        let mut more = BytesMut::new();
+        let mut next = Some(item);
+        while let Some(item) = next.take() {
+            let piece = self.take(item).await;
+            if more.is_empty() && only.is_empty() {
+                // The usual case: one payload, which all viewers share without a copy.
+                only = piece;
+            } else if !piece.is_empty() {
+                if more.is_empty() {
+                    more.extend_from_slice(&only);
+                }
+                more.extend_from_slice(&piece);
+            }
+            // What is there already leaves in the same write.
+            if matches!(self.step, Step::Follow)
+                && only.len().max(more.len()) < FRAME_BYTES
+                && let Some(subscription) = &mut self.subscription
+            {
+                next = subscription.next().now_or_never().flatten();
+            }
+        }
+        if more.is_empty() { only } else { more.freeze() }
+    }
+
+    async fn take(&mut self, item: Item<Frames>) -> Bytes {
+        match item {
+            Item::Frames { span, last, payload } => {
+                self.troubled_since = None;
+                self.app.metrics.events(payload.events);
+                if let Some(span) = span {
+                    self.at = self.at.max(span.last());
+                }
+                if let Some(revision) = payload.revision {
+                    self.revision = self.revision.max(revision);
+                }
+                self.silent = payload.silent.unwrap_or(self.silent);
+                self.erased |= payload.erased;
+                let Some(end) = payload.end.filter(|_| last) else { return payload.bytes };
+                let mut out = Vec::with_capacity(payload.bytes.len() + 256);
+                out.extend_from_slice(&payload.bytes);
+                wire::end(&mut out, &end, self.revision);
+                self.app.metrics.events(1);
+                self.step = Step::Done;
+                out.into()
+            }
+            Item::Reread(span) => {
+                self.at = self.at.max(span.first().prev());
+                self.step = Step::Replay(span.last(), Then::Follow);
+                Box::pin(self.caught_up()).await
+            }
+            Item::Trouble(error) => match &*error {
+                stream_store::Error::Erased => self.erased(),
+                stream_store::Error::NoSuchJob => self.leave(Farewell::Unavailable(Refusal::StoreUnavailable.code())),
+                _ => {
+                    self.troubled_since.get_or_insert_with(Instant::now);
+                    self.arm();
+                    Bytes::new()
+                }
+            },
+            Item::Recovered => {
+                self.troubled_since = None;
+                Bytes::new()
+            }
+            // Whatever a newer hub may say besides is no entry: nothing is lost by passing it over.
+            _ => Bytes::new(),
+        }
+    }
+
+    /// After the hub let this viewer fall behind, changes that are no entries may have been missed as well.
+    async fn caught_up(&mut self) -> Bytes {
+        let mut out = Vec::new();
+        if let Ok(Some(record)) = self.app.store.job(&self.job).await {
+            if record.revision > self.revision {
+                // Which entries were masked is not known any more. The next stream's opening says that some were.
+                return self.leave(Farewell::Unavailable("behind"));
+            }
+            let silent = matches!(record.state, State::Silent { .. });
+            if silent != self.silent {
+                self.silent = silent;
+                wire::status(&mut out, record.state);
+            }
+        }
+        out.into()
+    }
+
+    /// Why this stream has to end now, if it has to. Sets the timer to when to look again.
+    async fn due(&mut self) -> Option<Farewell> {
+        if self.leaves.is_none() {
+            let slot = &self.slot;
+            if let Some(leave) = std::future::poll_fn(|cx| slot.poll_asked_to_leave(cx)).now_or_never() {
+                self.asked_to(leave);
+            }
+        }
+        let now = Instant::now();
+        if let Some((at, farewell)) = self.leaves
+            && at <= now
+        {
+            return Some(farewell);
+        }
+        if self.lease_ends <= now {
+            return Some(Farewell::Reauth("lease"));
+        }
+        if self.troubled_since.is_some_and(|since| since + PATIENCE <= now) {
+            return Some(Farewell::Unavailable(Refusal::StoreUnavailable.code()));
+        }
+        None
+    }
+
+    /// Says goodbye at some moment of the next seconds, not at the same one as everybody else.
+    fn asked_to(&mut self, leave: Leave) {
+        let farewell = match leave {
+            Leave::Draining => Farewell::Unavailable("draining"),
+            Leave::KeyRemoved => Farewell::Reauth("key_removed"),
+        };
+        self.leaves = Some((Instant::now() + chance::below(self.app.settings.spread), farewell));
+        self.arm();
+    }
+
+    fn leave(&mut self, farewell: Farewell) -> Bytes {
+        self.step = Step::Done;
+        self.subscription = None;
+        self.app.metrics.left(farewell);
+        let retry = match farewell {
+            Farewell::Unavailable(_) => chance::around(self.app.settings.retry),
+            Farewell::Reauth(_) => chance::below(Duration::from_millis(500)) + Duration::from_millis(100),
+        };
+        let mut out = Vec::new();
+        wire::farewell(&mut out, farewell, retry);
+        out.into()
+    }
+
+    fn erased(&mut self) -> Bytes {
+        self.step = Step::Done;
+        self.subscription = None;
+        let mut out = Vec::new();
+        if !self.erased {
+            wire::purge(&mut out, None, self.revision.saturating_add(1));
+        }
+        out.into()
+    }
+
+    /// A sign of life, if the stream has been quiet for long enough; else nothing.
+    fn heartbeat(&mut self) -> Bytes {
+        let mut out = Vec::new();
+        if self.last_sent + self.app.settings.heartbeat <= Instant::now() {
+            wire::heartbeat(&mut out, now(), self.at);
+            self.last_sent = Instant::now();
+        }
+        self.arm();
+        out.into()
+    }
+
+    /// Sets the timer to whatever is due first. Sending a line does not move it: it finds out when it fires, which
+    /// costs one wake-up per heartbeat and not one change of the timer per line.
+    fn arm(&mut self) {
+        let mut at = (self.last_sent + self.app.settings.heartbeat).min(self.lease_ends);
+        if let Some((leaves, _)) = self.leaves {
+            at = at.min(leaves);
+        }
+        if let Some(since) = self.troubled_since {
+            at = at.min(since + PATIENCE);
+        }
+        self.timer.as_mut().reset(at);
+    }
+}
+
+fn now() -> Timestamp {
+    SystemTime::now().into()
+}

@@ -1,0 +1,212 @@
+//! Delivers what earlier runs left behind: spools whose process is gone, under the writer and numbers they carry.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use log_model::{GapReason, JobId, LogEvent, Owner, Recorded, Timestamp, WriterId};
+use stream_store::{Batch, Error, LogStore, Result, Writer};
+
+use crate::spool::{self, Leftover, SpoolRecord};
+use crate::store::{is_passing, patiently};
+
+/// What became of the spools in a folder.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Flushed {
+    /// Spools delivered and removed.
+    pub delivered: usize,
+    /// Entries delivered; what the store had already is not counted.
+    pub entries: u64,
+    /// Spools that stay, each with why.
+    pub left: Vec<(PathBuf, Error)>,
+}
+
+/// Delivers every spool in `folder` that no living process owns: of one job, or of all.
+///
+/// A spool that cannot be delivered stays and is named. Dropping the future leaves every spool complete: what was
+/// sent already is recognised when it is sent again.
+///
+/// # Errors
+/// [`Error::Unavailable`] when the folder cannot be read, or the store does not answer.
+pub async fn flush(store: &Arc<dyn LogStore>, folder: &Path, job: Option<&JobId>) -> Result<Flushed> {
+    let mut flushed = Flushed::default();
+    let folder = folder.to_owned();
+    for path in blocking(move || spool::list(&folder)).await? {
+        let taken = {
+            let path = path.clone();
+            blocking(move || Leftover::take(&path)).await?
+        };
+        let Some(leftover) = taken else { continue };
+        if job.is_some_and(|job| *job != leftover.header.job) {
+            continue;
+        }
+        match deliver(store.as_ref(), leftover).await {
+            Ok(entries) => {
+                flushed.delivered += 1;
+                flushed.entries += entries;
+            }
+            Err(error @ Error::Unavailable { .. }) => return Err(error),
+            Err(error) => flushed.left.push((path, error)),
+        }
+    }
+    Ok(flushed)
+}
+
+/// Delivers one spool, and removes it. Returns how many entries it added.
+async fn deliver(store: &dyn LogStore, leftover: Leftover) -> Result<u64> {
+    let header = leftover.header.clone();
+    let (job, mut leftover) = (header.job, Some(leftover));
+    if let Some(owner) = &header.owner {
+        reopen(store, &job, owner).await?;
+    }
+    let writer = match patiently(store.join(&job, &header.writer)).await {
+        Ok(writer) => writer,
+        // Nothing more can be said in this job. A spool that says nothing is no loss; another stays, and is named.
+        Err(error @ (Error::Ended | Error::Erased)) => {
+            let (mut kept, first) = next(leftover.take()).await?;
+            if matches!(first, None | Some(SpoolRecord::Closed { .. })) {
+                remove(&mut kept).await?;
+                return Ok(0);
+            }
+            return Err(error);
+        }
+        Err(error) => return Err(error),
+    };
+    let mut sender = Sender { store, job: &job, writer, sent: 0 };
+    let mut closed = None;
+    loop {
+        let (kept, record) = next(leftover.take()).await?;
+        leftover = kept;
+        match record {
+            None => break,
+            Some(SpoolRecord::Closed { ending }) => closed = Some(ending),
+            // The store has it.
+            Some(SpoolRecord::Batch { number, .. }) if number < sender.writer.next => {}
+            Some(SpoolRecord::Batch { number, events, whole }) => {
+                if number > sender.writer.next {
+                    sender.gap().await?;
+                }
+                if !events.is_empty() {
+                    sender.send(events).await?;
+                }
+                if !whole {
+                    closed = None;
+                }
+            }
+        }
+    }
+    if closed.is_none() {
+        // It was killed: what it held in memory is gone, and nobody can know how much that was.
+        sender.gap().await?;
+    }
+    if let Some(Some(ending)) = closed {
+        match patiently(store.end(&job, ending, now())).await {
+            Ok(_) | Err(Error::Ended) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    patiently(store.leave(&job, &sender.writer, now())).await?;
+    let sent = sender.sent;
+    remove(&mut leftover).await?;
+    Ok(sent)
+}
+
+/// Says in the log that writers of this job whose lease ran out said no more, and takes their place in silence: they
+/// would hold back the job's end for ever. Their spools, if this machine has them, are delivered before.
+pub(crate) async fn bury_lapsed(store: &dyn LogStore, job: &JobId, own: &WriterId, now: Timestamp) -> Result<()> {
+    /// The store's clock judges leases; ours may be off by this much.
+    const DOUBT: std::time::Duration = std::time::Duration::from_secs(60);
+
+    let Some(record) = patiently(store.job(job)).await? else { return Ok(()) };
+    for (slot, writer) in &record.writers {
+        let lapsed = writer.lease_until.is_some_and(|until| now.since(until) > DOUBT);
+        if !lapsed || slot == own {
+            continue;
+        }
+        // Under a slot of its own: a number of theirs is never used up, so that one who was only cut off and comes
+        // back goes on where it stopped.
+        let witness = patiently(store.join(job, &crate::delivery::fresh_writer())).await?;
+        let mut sender = Sender { store, job, writer: witness, sent: 0 };
+        sender.gap().await?;
+        patiently(store.leave(job, &sender.writer, now)).await?;
+        let dead = patiently(store.join(job, slot)).await?;
+        patiently(store.leave(job, &dead, now)).await?;
+    }
+    Ok(())
+}
+
+/// Opens the job again where a store lost it; any other answer is for the caller's next call to meet.
+async fn reopen(store: &dyn LogStore, job: &JobId, owner: &Owner) -> Result<()> {
+    if patiently(store.job(job)).await?.is_none() {
+        patiently(store.open(job, owner, now())).await?;
+    }
+    Ok(())
+}
+
+/// Sends batches one after the other under a slot.
+struct Sender<'a> {
+    store: &'a dyn LogStore,
+    job: &'a JobId,
+    writer: Writer,
+    sent: u64,
+}
+
+impl Sender<'_> {
+    /// Appends under the next number; a few failures are sat out.
+    async fn send(&mut self, events: Vec<Recorded>) -> Result<()> {
+        let entries = events.len() as u64;
+        let batch = Batch { writer: self.writer.id.clone(), fence: self.writer.fence, number: self.writer.next, events };
+        let mut pause = std::time::Duration::from_millis(100);
+        let mut tries = 0;
+        loop {
+            match patiently(self.store.append(self.job, &batch)).await {
+                Ok(_) => break,
+                Err(error) if tries < 5 && is_passing(&error) && !matches!(error, Error::Fenced | Error::Behind { .. } | Error::NoSuchJob) => {
+                    tries += 1;
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.writer.next += 1;
+        self.sent += entries;
+        Ok(())
+    }
+
+    async fn gap(&mut self) -> Result<()> {
+        let gap = LogEvent::Gap { lines: None, span: None, reason: GapReason::WriterKilled };
+        self.send(vec![Recorded { ts: now(), phase: None, event: gap }]).await
+    }
+}
+
+/// Reads on, off the runtime's threads.
+async fn next(leftover: Option<Leftover>) -> Result<(Option<Leftover>, Option<SpoolRecord>)> {
+    let Some(mut leftover) = leftover else { return Ok((None, None)) };
+    blocking(move || {
+        let record = leftover.reader.next_record()?;
+        Ok((Some(leftover), record))
+    })
+    .await
+}
+
+async fn remove(leftover: &mut Option<Leftover>) -> Result<()> {
+    match leftover.take() {
+        Some(leftover) => blocking(move || leftover.remove()).await,
+        None => Ok(()),
+    }
+}
+
+/// Work on the disk, off the runtime's threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err(Error::Unavailable { source: error.into() }),
+        Err(stopped) => Err(Error::Unavailable { source: stopped.into() }),
+    }
+}
+
+fn now() -> Timestamp {
+    SystemTime::now().into()
+}

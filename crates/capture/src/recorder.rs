@@ -1,0 +1,179 @@
+//! One output stream's road from bytes to entries: screen, then scrub, then cut, then classify. Pure: time is given.
+
+use std::time::Duration;
+
+use log_model::{LogEvent, Phase, Recorded, Source, Timestamp};
+use redact::Scrubber;
+
+use crate::classify::classify;
+use crate::screen::{Line, SCAN_LIMIT, Screen};
+
+/// How much of a line is stored, in bytes: more than a person reads, and little enough for a page of 200 lines.
+pub const DISPLAY_LIMIT: usize = 8 * 1024;
+
+/// How long an unfinished line waits before it is shown as it stands.
+pub const QUIET: Duration = Duration::from_secs(2);
+
+/// The longest secret that could stand cut in half where the scan ended.
+const SCAN_EDGE: usize = 4 * 1024;
+
+/// How a [`Recorder`] works.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RecorderOptions {
+    /// What the command is run for; stands in every entry.
+    pub phase: Option<Phase>,
+    /// The bytes of a line that are stored; at least one character always is. Values above half of
+    /// [`SCAN_LIMIT`] count as that: a cut must never come near the place where the scan ended.
+    pub display_limit: usize,
+    /// How long an unfinished line waits.
+    pub quiet: Duration,
+    /// Set for a pseudo-terminal: its size, as rows and columns.
+    pub pty: Option<(u16, u16)>,
+}
+
+impl Default for RecorderOptions {
+    fn default() -> Self {
+        Self { phase: None, display_limit: DISPLAY_LIMIT, quiet: QUIET, pty: None }
+    }
+}
+
+/// Turns one stream's bytes into entries. Whatever the chunks, the lines are the same, except where a pause of
+/// [`RecorderOptions::quiet`] falls between two of them.
+#[derive(Debug)]
+pub struct Recorder {
+    screen: Screen,
+    lines: Lines,
+    /// When the last bytes came, while some of them wait for a quiet moment.
+    waiting_since: Option<Timestamp>,
+    quiet: Duration,
+}
+
+/// What happens to a clean line; apart from the screen, because the screen lends its line while this works on it.
+#[derive(Debug)]
+struct Lines {
+    scrubber: Scrubber,
+    source: Source,
+    phase: Option<Phase>,
+    display_limit: usize,
+    /// What of the current line was already recorded, so that what follows is judged in its light.
+    flushed: String,
+}
+
+impl Recorder {
+    /// A stream of its own: `scrubber` must not be shared with another stream, because a private key spans lines.
+    pub fn new(scrubber: Scrubber, source: Source, options: RecorderOptions) -> Self {
+        Self {
+            screen: options.pty.map_or_else(Screen::pipe, |(rows, columns)| Screen::pty(rows, columns)),
+            lines: Lines {
+                scrubber,
+                source,
+                phase: options.phase,
+                display_limit: options.display_limit.clamp(4, SCAN_LIMIT / 2),
+                flushed: String::new(),
+            },
+            waiting_since: None,
+            quiet: options.quiet,
+        }
+    }
+
+    /// Another phase begins; what is unfinished belongs to it.
+    pub fn set_phase(&mut self, phase: Option<Phase>) {
+        self.lines.phase = phase;
+    }
+
+    /// Feeds bytes as they were read at `now`; complete lines are appended to `out`.
+    pub fn push(&mut self, bytes: &[u8], now: Timestamp, out: &mut Vec<Recorded>) {
+        let lines = &mut self.lines;
+        self.screen.push(bytes, &mut |line| lines.record(line, now, out));
+        if !bytes.is_empty() {
+            self.waiting_since = Some(now);
+        }
+    }
+
+    /// When [`tick`](Self::tick) has something to do, unless more bytes come first.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.waiting_since.map(|since| since.plus(self.quiet))
+    }
+
+    /// After a quiet moment, records an unfinished line as it stands: a prompt somebody is asked to answer.
+    ///
+    /// What could be the beginning of a secret stays until its newline: text inside a private key, and a last word
+    /// that has the look of one.
+    pub fn tick(&mut self, now: Timestamp, out: &mut Vec<Recorded>) {
+        if self.due().is_none_or(|due| now < due) {
+            return;
+        }
+        self.waiting_since = None;
+        if self.lines.scrubber.holds_open() || !may_stand_alone(self.screen.unfinished()) {
+            return;
+        }
+        let lines = &mut self.lines;
+        let mut flushed = String::new();
+        self.screen.flush(&mut |line| {
+            flushed.clear();
+            flushed.push_str(line.text);
+            lines.record(line, now, out);
+        });
+        // Grows with each flush of the same line; the beginning of a longer one no longer bears on what follows.
+        self.lines.flushed.push_str(&flushed);
+        if self.lines.flushed.len() > SCAN_LIMIT {
+            self.lines.flushed.clear();
+        }
+    }
+
+    /// The stream is over: what is unfinished is recorded as it stands.
+    pub fn finish(&mut self, now: Timestamp, out: &mut Vec<Recorded>) {
+        self.waiting_since = None;
+        let lines = &mut self.lines;
+        self.screen.finish(&mut |line| lines.record(line, now, out));
+    }
+}
+
+impl Lines {
+    fn record(&mut self, line: Line<'_>, now: Timestamp, out: &mut Vec<Recorded>) {
+        let flushed = std::mem::take(&mut self.flushed);
+        let scrubbed = if line.continues && !flushed.is_empty() {
+            // A name before the pause can make a secret of what comes after it. Where the whole line hides something,
+            // it is recorded whole: its beginning stands in the log twice, its secret never.
+            let whole = format!("{flushed}{}", line.text);
+            let scrubbed = self.scrubber.scrub(&whole);
+            if scrubbed.masked.is_empty() { self.scrubber.scrub(line.text) } else { scrubbed }
+        } else {
+            self.scrubber.scrub(line.text)
+        };
+        if line.continues {
+            self.flushed = flushed;
+        }
+        let full = line.cut.unwrap_or(scrubbed.text.len() as u64);
+        // Redact first, shorten second: half a key matches no rule. Where the scan itself ended inside the line, a
+        // secret may stand cut there, so that the end of what was scanned is never shown.
+        let limit = match line.cut {
+            Some(_) => self.display_limit.min(scrubbed.text.len().saturating_sub(SCAN_EDGE)),
+            None => self.display_limit,
+        };
+        let cut = (line.cut.is_some() || scrubbed.text.len() > limit).then_some(full);
+        let text = scrubbed.text.shortened(limit);
+        let class = classify(text.as_str());
+        out.push(Recorded {
+            ts: now,
+            phase: self.phase.clone(),
+            event: LogEvent::Line { source: self.source, text, class, cut, masked: scrubbed.masked },
+        });
+    }
+}
+
+/// Whether an unfinished line may be shown before its end: its last word is complete, or could not be part of a secret.
+fn may_stand_alone(text: &str) -> bool {
+    if text.trim().is_empty() {
+        // Complete rows of a window may wait above an empty one.
+        return text == "\n";
+    }
+    let word = text.rsplit(char::is_whitespace).next().unwrap_or_default();
+    // An ellipsis ends a sentence; a single dot may stand inside a token.
+    let word = word.strip_suffix("...").unwrap_or(word);
+    let part_of_secret = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-' | '.' | '~' | '@' | '&');
+    let tail = word.len() - word.trim_end_matches(part_of_secret).len();
+    let tail = &word[word.len() - tail..];
+    tail.len() < 8 || tail.len() <= 24 && tail.bytes().all(|b| b.is_ascii_lowercase())
+}

@@ -1,0 +1,28 @@
+-- outcome, exit code or '', at, lease: the wish to end, granted at once when nobody writes. Answers the last entry's place,
+-- or 0 while it has to wait.
+local record = load()
+if not record then
+  return { NO_SUCH_JOB }
+end
+if record.state == 'erased' then
+  return { ERASED }
+end
+if record.state == 'ended' then
+  if record.ending == ARGV[3] then
+    return { OK, tonumber(record.head) }
+  end
+  return { ENDED }
+end
+-- Of two different endings the first counts.
+if not record.ending then
+  save(record, { ending = ARGV[3] })
+  if ARGV[4] ~= '' then
+    save(record, { exit_code = ARGV[4] })
+  end
+end
+local latest = renewed_last(record)
+-- Whoever judged the job silent found every lease lapsed.
+if record.state == 'running' and latest and now() < latest + ARGV[6] then
+  return { OK, 0 }
+end
+return { OK, write_end(record, ARGV[5]) }
