@@ -3,22 +3,19 @@
 //! A [`Gatekeeper`] says who; whether a job is theirs is then a look-up that treats somebody else's job exactly as one
 //! that does not exist.
 
-use std::sync::Arc;
-use std::time::SystemTime;
-
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use http::request::Parts;
-use http::{Request, Response, header};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use log_model::{Owner, OwnerId};
 
-use crate::answer::{Origins, Refusal};
+use crate::answer::Refusal;
 use crate::body::Body;
 
 /// The key a reader's credential was signed with, by its thumbprint.
-pub type Key = Arc<str>;
+pub type Key = auth_clerk::KeyId;
 
 /// Somebody who may ask.
 #[derive(Debug, Clone)]

@@ -93,6 +93,11 @@ impl Streams {
         self.open.lock().switches.len()
     }
 
+    /// The jobs that somebody reads.
+    pub fn jobs(&self) -> Vec<JobId> {
+        self.open.lock().by_job.keys().cloned().collect()
+    }
+
     /// Whether nobody reads.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -1,2 +1,8 @@
-//! Entry point.
-fn main() {}
+//! The gateway: see the library for its parts.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tailwater_gateway::config::main()
+}

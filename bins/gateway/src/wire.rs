@@ -265,7 +265,12 @@ pub enum Direction {
 
 /// Writes a page's JSON, of at most `cap` bytes where more than one entry is on it; returns it with where the next
 /// ones start, which differ from what was given when entries had to be left out.
-pub fn page(head: PageHead<'_>, mut page: PageEntries<'_>, direction: Direction, cap: usize) -> (Vec<u8>, PageEntries<'_>) {
+pub fn page<'a>(
+    head: PageHead<'_>,
+    mut page: PageEntries<'a>,
+    direction: Direction,
+    cap: usize,
+) -> (Vec<u8>, PageEntries<'a>) {
     // Room for everything beside the entries, three numbers included.
     const AROUND: usize = 512;
     let mut entries = Vec::new();

@@ -25,15 +25,14 @@ impl Data {
     /// # Errors
     /// [`Error::Folder`] when it cannot be made, [`Error::Store`] and [`Error::Archive`] when what is in it cannot be
     /// opened.
-    pub async fn open(folder: &Path) -> Result<Self, Error> {
+    pub fn open(folder: &Path) -> Result<Self, Error> {
         let in_folder = |source| Error::Folder { folder: folder.to_owned(), source };
         make_private(folder).map_err(in_folder)?;
         let folder = folder.canonicalize().map_err(in_folder)?;
         let store = SqliteStore::open(&folder.join("log.db"))?;
         let old = folder.join("archive");
         make_private(&old).map_err(in_folder)?;
-        let url: ArchiveUrl = format!("file://{}", encoded(&old)).parse()?;
-        let archive = Archive::open(&url).await?;
+        let archive = Archive::open(&ArchiveUrl::folder(&old)?)?;
         Ok(Self { folder, store: Arc::new(store), archive: Arc::new(archive) })
     }
 
@@ -41,9 +40,9 @@ impl Data {
     ///
     /// # Errors
     /// [`Error::NothingHere`] when it is not there.
-    pub async fn existing(folder: &Path) -> Result<Self, Error> {
+    pub fn existing(folder: &Path) -> Result<Self, Error> {
         if folder.join("log.db").exists() {
-            Self::open(folder).await
+            Self::open(folder)
         } else {
             Err(Error::NothingHere { folder: folder.to_owned() })
         }
@@ -63,14 +62,6 @@ impl Data {
 fn make_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-/// A path as the path of a URL.
-fn encoded(path: &Path) -> String {
-    const KEEP: &percent_encoding::AsciiSet =
-        &percent_encoding::NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-    use std::os::unix::ffi::OsStrExt;
-    percent_encoding::percent_encode(path.as_os_str().as_bytes(), KEEP).to_string()
 }
 
 /// Who owns every job on this machine.

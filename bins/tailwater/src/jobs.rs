@@ -18,7 +18,7 @@ pub const LIST_LIMIT: usize = 1000;
 /// # Errors
 /// When the folder or its store cannot be read, or standard output takes no more.
 pub async fn jobs(args: &DataArgs) -> Result<(), Error> {
-    let data = Data::existing(&args.data).await?;
+    let data = Data::existing(&args.data)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{:<20}  {:<10}  {:>9}  JOB", "OPENED (UTC)", "STATUS", "LINES")?;
     for (job, record) in newest_first(&*data.store).await? {

@@ -18,7 +18,7 @@ const PAGE: PageSize = PageSize { entries: 1000, bytes: 4 << 20 };
 /// # Errors
 /// [`Error::NoSuchJob`], and whatever the store or the archive answers.
 pub async fn show(args: &Show) -> Result<(), Error> {
-    let data = Data::existing(&args.data.data).await?;
+    let data = Data::existing(&args.data.data)?;
     let history = data.history();
     if history.job(&args.job, &[local_owner()]).await?.is_none() {
         return Err(Error::NoSuchJob { job: args.job.clone() });

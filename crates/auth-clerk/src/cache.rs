@@ -170,14 +170,15 @@ impl Shared {
                 fetching.failed_at = Some(now);
                 let doubled = self.options.back_off.saturating_mul(1 << fetching.failures_in_a_row.min(20));
                 fetching.failures_in_a_row = fetching.failures_in_a_row.saturating_add(1);
-                let wait = doubled.min(self.options.back_off_limit).mul_f64(0.5 + 0.5 * random());
+                // A quarter of jitter on top, also at the limit, which is therefore approached from below.
+                let wait = doubled.min(self.options.back_off_limit.mul_f64(0.8)).mul_f64(1.0 + 0.25 * random());
                 tracing::warn!(
                     error = %Chain(&error),
                     age_s = age.map(|age| age.as_secs()),
                     retry_ms = wait.as_millis() as u64,
                     "the signing keys could not be fetched"
                 );
-                wait.max(self.options.back_off)
+                wait
             }
         };
         let mut fetching = self.fetching.lock();
@@ -248,5 +249,211 @@ impl std::fmt::Display for Chain<'_> {
             cause = error.source();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use testkit::clerk::{Clerk, Mint};
+    use tokio::time::{advance, sleep};
+
+    /// A source that answers at once from what it is told, under a clock that only the test moves.
+    #[derive(Clone)]
+    struct Told(Arc<(Mutex<Option<String>>, AtomicUsize)>);
+
+    impl Told {
+        fn new(clerk: &Clerk) -> Told {
+            Told(Arc::new((Mutex::new(Some(clerk.jwks())), AtomicUsize::new(0))))
+        }
+
+        fn serve(&self, clerk: &Clerk) {
+            *self.0.0.lock() = Some(clerk.jwks());
+        }
+
+        fn fail(&self) {
+            *self.0.0.lock() = None;
+        }
+
+        fn fetches(&self) -> usize {
+            self.0.1.load(Ordering::Relaxed)
+        }
+    }
+
+    impl Source for Told {
+        async fn fetch(&self) -> Result<Bytes, FetchError> {
+            self.0.1.fetch_add(1, Ordering::Relaxed);
+            self.0.0.lock().clone().map(Bytes::from).ok_or(FetchError::Status(http::StatusCode::BAD_GATEWAY))
+        }
+    }
+
+    fn start(source: &Told) -> Cache {
+        Cache::start(JwksOptions::new("unused"), source.clone())
+    }
+
+    async fn check(cache: &Cache, mint: Mint) -> Result<(), Rejection> {
+        let token = mint.token();
+        cache.check(&Jws::parse(&token)?).await.map(|_| ())
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// Lets time pass so that every timer on the way fires at its own moment; `advance` would fire them all at the end.
+    async fn pass(time: Duration) {
+        sleep(time).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_set_is_fetched_anew_at_about_four_fifths_of_its_freshness() {
+        let clerk = Clerk::new();
+        let source = Told::new(&clerk);
+        let cache = start(&source);
+        pass(224 * SECOND).await;
+        assert_eq!(source.fetches(), 1);
+        pass(32 * SECOND).await;
+        assert_eq!(source.fetches(), 2);
+        pass(24 * HOUR).await;
+        // 86,400 s at one fetch every 225 to 255 s.
+        assert!((339..=386).contains(&source.fetches()), "{}", source.fetches());
+        assert!(!cache.status().stale);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stale_keys_serve_for_24_hours_and_no_longer() {
+        let clerk = Clerk::new();
+        let source = Told::new(&clerk);
+        let cache = start(&source);
+        check(&cache, clerk.session("user_ana")).await.unwrap();
+        source.fail();
+        let ids = cache.key_ids();
+        pass(HOUR).await;
+        assert!(cache.status().stale && cache.ready());
+        check(&cache, clerk.session("user_ana")).await.unwrap();
+        pass(23 * HOUR - 10 * SECOND).await;
+        check(&cache, clerk.session("user_ana")).await.unwrap();
+        pass(20 * SECOND).await;
+        assert_eq!(check(&cache, clerk.session("user_ana")).await, Err(Rejection::JwkUnavailable));
+        assert!(!cache.ready());
+        // A failed fetch removes nothing, however many there were.
+        assert!(!ids.has_changed().unwrap() || ids.borrow().len() == 1);
+        source.serve(&clerk);
+        pass(61 * SECOND).await;
+        check(&cache, clerk.session("user_ana")).await.unwrap();
+        assert!(!cache.status().stale);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_back_off_from_a_second_to_a_minute() {
+        let source = Told::new(&Clerk::new());
+        source.fail();
+        let _cache = start(&source);
+        // 1 + 2 + 4 + 8 + 16 + 32 s and then 48 s each, every one with up to a quarter on top.
+        pass(Duration::from_millis(900)).await;
+        assert_eq!(source.fetches(), 1);
+        pass(Duration::from_millis(400)).await;
+        assert_eq!(source.fetches(), 2);
+        pass(62 * SECOND).await;
+        assert!((6..=7).contains(&source.fetches()), "{}", source.fetches());
+        let before = source.fetches();
+        pass(HOUR).await;
+        let hourly = source.fetches() - before;
+        assert!((59..=76).contains(&hourly), "{hourly}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tokens_cause_a_fetch_at_most_every_30_seconds() {
+        let clerk = Clerk::new();
+        let source = Told::new(&clerk);
+        let cache = start(&source);
+        check(&cache, clerk.session("user_ana")).await.unwrap();
+        for second in 0..90 {
+            for n in 0..5 {
+                let stranger = clerk.with_kid(format!("ins_{second}_{n}"));
+                assert_eq!(check(&cache, stranger.session("user_ana")).await, Err(Rejection::JwkKidMismatch));
+            }
+            pass(SECOND).await;
+        }
+        assert_eq!(source.fetches(), 1 + 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_changed_during_the_cool_down_is_picked_up_after_it() {
+        let clerk = Clerk::new();
+        let source = Told::new(&clerk);
+        let cache = start(&source);
+        let next = clerk.rotated();
+        assert_eq!(check(&cache, next.session("user_ana")).await, Err(Rejection::TokenInvalidSignature));
+        source.serve(&next);
+        pass(29 * SECOND).await;
+        assert_eq!(check(&cache, next.session("user_ana")).await, Err(Rejection::TokenInvalidSignature));
+        pass(SECOND).await;
+        check(&cache, next.session("user_ana")).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_removed_key_is_gone_within_one_refresh_and_the_watch_tells() {
+        let clerk = Clerk::new();
+        let source = Told::new(&clerk);
+        let cache = start(&source);
+        let mut ids = cache.key_ids();
+        ids.changed().await.unwrap();
+        let old = *ids.borrow_and_update().iter().next().unwrap();
+        source.serve(&clerk.rotated().with_kid("ins_next"));
+        let asked = Instant::now();
+        ids.changed().await.unwrap();
+        assert!(asked.elapsed() <= 300 * SECOND);
+        assert!(!ids.borrow().contains(&old));
+        assert_eq!(check(&cache, clerk.session("user_ana")).await, Err(Rejection::JwkKidMismatch));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unchanged_set_tells_nobody() {
+        let clerk = Clerk::new();
+        let source = Told::new(&clerk);
+        let cache = start(&source);
+        let mut ids = cache.key_ids();
+        ids.changed().await.unwrap();
+        ids.mark_unchanged();
+        pass(HOUR).await;
+        assert!(source.fetches() > 10 && !ids.has_changed().unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fetch_ends_at_its_deadline() {
+        struct Never;
+        impl Source for Never {
+            async fn fetch(&self) -> Result<Bytes, FetchError> {
+                std::future::pending().await
+            }
+        }
+        let cache = Cache::start(JwksOptions::new("unused"), Never);
+        let started = Instant::now();
+        let verdict = check(&cache, Clerk::new().session("user_ana")).await;
+        assert_eq!((verdict, started.elapsed()), (Err(Rejection::JwkUnavailable), 3 * SECOND));
+        // The next one is due after the back-off; within it nobody waits.
+        let verdict = check(&cache, Clerk::new().session("user_ana")).await;
+        assert_eq!((verdict, started.elapsed()), (Err(Rejection::JwkUnavailable), 3 * SECOND));
+        assert_eq!(cache.status().failed, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_leaps_costs_one_fetch() {
+        let clerk = Clerk::new();
+        let source = Told::new(&clerk);
+        let cache = start(&source);
+        check(&cache, clerk.session("user_ana")).await.unwrap();
+        advance(48 * HOUR).await;
+        // Whichever comes first, the due fetch or this one, the other joins it.
+        check(&cache, clerk.session("user_ana")).await.unwrap();
+        assert_eq!(source.fetches(), 2);
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes() {
+        let error = FetchError::NotKeys(crate::JwksError::NotAKeySet);
+        assert_eq!(Chain(&error).to_string(), "the key server's answer is of no use: the answer is not a key set");
     }
 }

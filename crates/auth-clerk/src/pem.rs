@@ -102,14 +102,116 @@ fn take(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (len, rest) = match short {
         0..=0x7f => (usize::from(short), rest),
         0x81 => match rest {
-            [len @ 0x80.., rest @ ..] => (usize::from(*len), rest),
+            [len @ 0x80..=0xff, rest @ ..] => (usize::from(*len), rest),
             _ => return None,
         },
         0x82 => match rest {
-            [high @ 1.., low, rest @ ..] => (usize::from(*high) << 8 | usize::from(*low), rest),
+            [high @ 1..=0xff, low, rest @ ..] => (usize::from(*high) << 8 | usize::from(*low), rest),
             _ => return None,
         },
         _ => return None,
     };
     rest.split_at_checked(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use testkit::clerk::Clerk;
+
+    fn id(clerk: &Clerk) -> String {
+        crate::Jwks::parse(clerk.jwks().as_bytes()).unwrap().key_ids().iter().next().unwrap().to_string()
+    }
+
+    #[test]
+    fn a_key_is_the_same_however_it_is_pasted() {
+        let clerk = Clerk::new();
+        let pem = clerk.pem();
+        let one_line = pem.replace('\n', " ");
+        let bare: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        for text in [
+            pem.clone(),
+            clerk.pem_pkcs1(),
+            pem.replace('\n', "\r\n"),
+            pem.replace('\n', "\\n"),
+            pem.replace('\n', "\\r\\n"),
+            one_line.clone(),
+            pem.replace('\n', ""),
+            format!("\"{}\"", pem.replace('\n', "\\n")),
+            format!("'{one_line}'"),
+            format!("\n\n  {pem}\n "),
+            pem.trim_end().to_owned(),
+            bare,
+        ] {
+            let key = parse(&text).unwrap_or_else(|fault| panic!("{fault}: {text}"));
+            assert_eq!(key.id().to_string(), id(&clerk), "{text}");
+        }
+    }
+
+    #[track_caller]
+    fn check(text: &str, fault: &str) {
+        assert_eq!(parse(text).err(), Some(fault));
+    }
+
+    #[test]
+    fn what_is_not_a_public_key_is_named_and_not_repeated() {
+        let clerk = Clerk::new();
+        let pem = clerk.pem();
+        check(&clerk.private_pem(), "it is a private key, and only the public key belongs here");
+        check(&pem.replace("PUBLIC KEY", "CERTIFICATE"), "it is a certificate, not a public key");
+        check(&pem.replace("PUBLIC KEY", "DH PARAMETERS"), "it is not labelled PUBLIC KEY");
+        check(&pem.replace("PUBLIC KEY", "RSA PUBLIC KEY"), "it is not an RSA public key");
+        check(&pem.replace("END PUBLIC", "END RSA PUBLIC"), "its first and last lines differ");
+        check(&pem.replace("-----END PUBLIC KEY-----", ""), "its last line is missing");
+        check(&format!("{pem}{pem}"), "something follows its last line");
+        check(&format!("x{pem}"), "it does not begin with -----BEGIN PUBLIC KEY-----");
+        check(&pem.replacen("MII", "M*I", 1), "its base64 is broken");
+        check("", "it is not an RSA public key");
+        check("sk_test_abcd", "its base64 is broken");
+        check(&"A".repeat(MAX_PEM_LEN + 1), "it is too long to be a public key");
+        check(&Clerk::of(1024, 65537, 0).pem(), "it has fewer than 2048 bits");
+        check(&Clerk::of(2048, 3, 0).pem(), "its exponent is not 65537");
+    }
+
+    #[test]
+    fn a_key_of_another_kind_is_refused() {
+        // An Ed25519 key: the name of its algorithm is 1.3.101.112.
+        let der = [&[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00][..], &[7; 32]].concat();
+        check(&STANDARD.encode(der), "it is not an RSA public key");
+    }
+
+    #[test]
+    fn der_is_taken_in_its_one_spelling_only() {
+        let read = |bytes: &[u8]| take(bytes, SEQUENCE).map(|(content, rest)| (content.len(), rest.len()));
+        assert_eq!(read(&[0x30, 0x01, 9, 8]), Some((1, 1)));
+        assert_eq!(read(&[0x30, 0x02, 9]), None);
+        assert_eq!(read(&[0x30, 0x81, 0x01, 9]), None);
+        assert_eq!(read(&[0x30, 0x82, 0x00, 0x80]), None);
+        assert_eq!(read(&[0x30, 0x80, 9, 0, 0]), None);
+        assert_eq!(read(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]), None);
+        assert_eq!(read(&[0x31, 0x00]), None);
+        assert_eq!(read(&[0x30]), None);
+        for (bytes, magnitude) in [(&[][..], None), (&[0], None), (&[0x80], None), (&[0, 0x7f], None), (&[0, 0x80], Some(&[0x80][..])), (&[5], Some(&[5]))] {
+            assert_eq!(natural(bytes), magnitude, "{bytes:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_key_or_a_fault(text in "\\PC{0,200}") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn a_spoilt_key_is_another_key_or_a_fault(at in 0usize..294, bit in 0u8..8) {
+            let pem = Clerk::new().pem();
+            let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+            let mut der = STANDARD.decode(body).unwrap();
+            der[at] ^= 1 << bit;
+            if let Ok(key) = parse(&STANDARD.encode(der)) {
+                prop_assert_ne!(key.id().to_string(), id(&Clerk::new()));
+            }
+        }
+    }
 }

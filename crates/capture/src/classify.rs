@@ -23,7 +23,7 @@ pub fn classify(text: &str) -> Option<Class> {
         b'D' | b'w' | b'W' | b'(' => deprecated(text).or_else(|| sentence(text)),
         b'0'..=b'9' => funding(text).or_else(|| notice(text)),
         b'r' if text.starts_with("run `npm fund`") || text.starts_with("run \"npm fund\"") => Some(Class::Funding),
-        b'A'..=b'Z' | b'a'..=b'z' | b'h' => notice(text).or_else(|| sentence(text)),
+        b'A'..=b'Z' | b'a'..=b'z' => notice(text).or_else(|| sentence(text)),
         _ => None,
     };
     let class = class.or_else(|| is_progress(text, first).then_some(Class::Progress))?;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use log_model::{GapReason, JobId, LogEvent, Owner, Recorded, Timestamp, WriterId};
-use stream_store::{Batch, Error, LogStore, Result, Writer};
+use stream_store::{Batch, Error as StoreError, LogStore, Writer};
 
+use crate::error::{Error, Result};
 use crate::spool::{self, Leftover, SpoolRecord};
 use crate::store::{is_passing, patiently};
 
@@ -28,7 +29,7 @@ pub struct Flushed {
 /// sent already is recognised when it is sent again.
 ///
 /// # Errors
-/// [`Error::Unavailable`] when the folder cannot be read, or the store does not answer.
+/// [`Error::Spool`] when the folder cannot be read, and [`Error::Store`] when the store does not answer.
 pub async fn flush(store: &Arc<dyn LogStore>, folder: &Path, job: Option<&JobId>) -> Result<Flushed> {
     let mut flushed = Flushed::default();
     let folder = folder.to_owned();
@@ -46,7 +47,7 @@ pub async fn flush(store: &Arc<dyn LogStore>, folder: &Path, job: Option<&JobId>
                 flushed.delivered += 1;
                 flushed.entries += entries;
             }
-            Err(error @ Error::Unavailable { .. }) => return Err(error),
+            Err(error @ Error::Store(StoreError::Unavailable { .. })) => return Err(error),
             Err(error) => flushed.left.push((path, error)),
         }
     }
@@ -63,18 +64,20 @@ async fn deliver(store: &dyn LogStore, leftover: Leftover) -> Result<u64> {
     let writer = match patiently(store.join(&job, &header.writer)).await {
         Ok(writer) => writer,
         // Nothing more can be said in this job. A spool that says nothing is no loss; another stays, and is named.
-        Err(error @ (Error::Ended | Error::Erased)) => {
+        Err(error @ (StoreError::Ended | StoreError::Erased)) => {
             let (mut kept, first) = next(leftover.take()).await?;
             if matches!(first, None | Some(SpoolRecord::Closed { .. })) {
                 remove(&mut kept).await?;
                 return Ok(0);
             }
-            return Err(error);
+            return Err(error.into());
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     let mut sender = Sender { store, job: &job, writer, sent: 0 };
     let mut closed = None;
+    // How far the store's numbers lie below the file's, once a batch was missing between them.
+    let mut shift = 0;
     loop {
         let (kept, record) = next(leftover.take()).await?;
         leftover = kept;
@@ -82,10 +85,11 @@ async fn deliver(store: &dyn LogStore, leftover: Leftover) -> Result<u64> {
             None => break,
             Some(SpoolRecord::Closed { ending }) => closed = Some(ending),
             // The store has it.
-            Some(SpoolRecord::Batch { number, .. }) if number < sender.writer.next => {}
+            Some(SpoolRecord::Batch { number, .. }) if number.saturating_sub(shift) < sender.writer.next => {}
             Some(SpoolRecord::Batch { number, events, whole }) => {
-                if number > sender.writer.next {
+                if number.saturating_sub(shift) > sender.writer.next {
                     sender.gap().await?;
+                    shift = number.saturating_sub(sender.writer.next);
                 }
                 if !events.is_empty() {
                     sender.send(events).await?;
@@ -102,8 +106,8 @@ async fn deliver(store: &dyn LogStore, leftover: Leftover) -> Result<u64> {
     }
     if let Some(Some(ending)) = closed {
         match patiently(store.end(&job, ending, now())).await {
-            Ok(_) | Err(Error::Ended) => {}
-            Err(error) => return Err(error),
+            Ok(_) | Err(StoreError::Ended) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     patiently(store.leave(&job, &sender.writer, now())).await?;
@@ -114,7 +118,7 @@ async fn deliver(store: &dyn LogStore, leftover: Leftover) -> Result<u64> {
 
 /// Says in the log that writers of this job whose lease ran out said no more, and takes their place in silence: they
 /// would hold back the job's end for ever. Their spools, if this machine has them, are delivered before.
-pub(crate) async fn bury_lapsed(store: &dyn LogStore, job: &JobId, own: &WriterId, now: Timestamp) -> Result<()> {
+pub(crate) async fn bury_lapsed(store: &dyn LogStore, job: &JobId, own: &WriterId, now: Timestamp) -> stream_store::Result<()> {
     /// The store's clock judges leases; ours may be off by this much.
     const DOUBT: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -137,7 +141,7 @@ pub(crate) async fn bury_lapsed(store: &dyn LogStore, job: &JobId, own: &WriterI
 }
 
 /// Opens the job again where a store lost it; any other answer is for the caller's next call to meet.
-async fn reopen(store: &dyn LogStore, job: &JobId, owner: &Owner) -> Result<()> {
+async fn reopen(store: &dyn LogStore, job: &JobId, owner: &Owner) -> stream_store::Result<()> {
     if patiently(store.job(job)).await?.is_none() {
         patiently(store.open(job, owner, now())).await?;
     }
@@ -154,7 +158,7 @@ struct Sender<'a> {
 
 impl Sender<'_> {
     /// Appends under the next number; a few failures are sat out.
-    async fn send(&mut self, events: Vec<Recorded>) -> Result<()> {
+    async fn send(&mut self, events: Vec<Recorded>) -> stream_store::Result<()> {
         let entries = events.len() as u64;
         let batch = Batch { writer: self.writer.id.clone(), fence: self.writer.fence, number: self.writer.next, events };
         let mut pause = std::time::Duration::from_millis(100);
@@ -162,7 +166,7 @@ impl Sender<'_> {
         loop {
             match patiently(self.store.append(self.job, &batch)).await {
                 Ok(_) => break,
-                Err(error) if tries < 5 && is_passing(&error) && !matches!(error, Error::Fenced | Error::Behind { .. } | Error::NoSuchJob) => {
+                Err(error) if tries < 5 && is_passing(&error) && !matches!(error, StoreError::Fenced | StoreError::Behind { .. } | StoreError::NoSuchJob) => {
                     tries += 1;
                     tokio::time::sleep(pause).await;
                     pause *= 2;
@@ -175,7 +179,7 @@ impl Sender<'_> {
         Ok(())
     }
 
-    async fn gap(&mut self) -> Result<()> {
+    async fn gap(&mut self) -> stream_store::Result<()> {
         let gap = LogEvent::Gap { lines: None, span: None, reason: GapReason::WriterKilled };
         self.send(vec![Recorded { ts: now(), phase: None, event: gap }]).await
     }
@@ -202,8 +206,8 @@ async fn remove(leftover: &mut Option<Leftover>) -> Result<()> {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(Error::Unavailable { source: error.into() }),
-        Err(stopped) => Err(Error::Unavailable { source: stopped.into() }),
+        Ok(Err(error)) => Err(Error::Spool(error)),
+        Err(stopped) => Err(Error::Spool(stopped.into())),
     }
 }
 

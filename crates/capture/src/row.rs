@@ -20,11 +20,6 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// Columns in use.
-    pub(crate) fn len(&self) -> usize {
-        self.cells.len()
-    }
-
     /// Forgets everything, keeping the memory.
     pub(crate) fn clear(&mut self) {
         self.cells.clear();

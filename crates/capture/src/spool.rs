@@ -215,6 +215,8 @@ pub(crate) struct SpoolFile {
     file: File,
     /// Reads back what is not in memory.
     reader: SpoolReader<BufReader<File>>,
+    /// Where reading goes on, when that is not where it stopped.
+    read_from: Option<u64>,
     header_len: u64,
     len: u64,
     limit: u64,
@@ -234,9 +236,8 @@ impl SpoolFile {
         file.write_all(&line)?;
         let header_len = line.len() as u64;
         let reader = SpoolReader { input: BufReader::new(File::open(&path)?), line: Vec::new(), over: false };
-        let mut spool = Self { path, file, reader, header_len, len: header_len, limit, synced: 0 };
-        spool.skip_to_end()?;
-        Ok(spool)
+        let read_from = Some(header_len);
+        Ok(Self { path, file, reader, read_from, header_len, len: header_len, limit, synced: 0 })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -289,14 +290,16 @@ impl SpoolFile {
     }
 
     /// What was appended so far is in memory as well: reading goes on behind it.
-    pub(crate) fn skip_to_end(&mut self) -> io::Result<()> {
-        self.reader.input.seek(SeekFrom::Start(self.len))?;
-        self.reader.over = false;
-        Ok(())
+    pub(crate) fn skip_to_end(&mut self) {
+        self.read_from = Some(self.len);
     }
 
     /// The next batch that is not in memory.
     pub(crate) fn read(&mut self) -> io::Result<Option<(u64, Vec<Recorded>)>> {
+        if let Some(at) = self.read_from.take() {
+            self.reader.input.seek(SeekFrom::Start(at))?;
+            self.reader.over = false;
+        }
         Ok(match self.reader.next_record()? {
             Some(SpoolRecord::Batch { number, events, .. }) => Some((number, events)),
             _ => None,
@@ -316,7 +319,8 @@ impl SpoolFile {
     pub(crate) fn reset(&mut self) -> io::Result<()> {
         self.file.set_len(self.header_len)?;
         self.len = self.header_len;
-        self.skip_to_end()
+        self.skip_to_end();
+        Ok(())
     }
 
     /// The writer ends by itself and leaves this file for later.

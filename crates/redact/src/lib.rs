@@ -1,1 +1,46 @@
-//! Under construction.
+//! Masks secrets in build output before anything is stored.
+//!
+//! A [`Redactor`] holds the rules and the job's own known values and is shared; a [`Scrubber`] holds the state of one
+//! output stream, because a private key spans lines. Names stay and values go: `password=[REDACTED]`.
+//!
+//! ```
+//! let redactor = redact::Redactor::builder().known_secret("hunter2hunter2").build()?;
+//! let line = redactor.scrubber().scrub("password is hunter2hunter2");
+//! assert_eq!(line.text.as_str(), "password is [REDACTED]");
+//! assert_eq!(line.masked[0].rule.human_name(), "Known value");
+//! # Ok::<(), redact::Error>(())
+//! ```
+//!
+//! The road of one line: `view` undoes escapes that could hide a secret; `gate` finds, in one cheap pass, the few places
+//! where a matcher must look; `shape`, `names`, `address`, `header`, `command`, `keyblock` and `known` look there and
+//! report spans; `span` merges them and cuts once. Each of these is linear in the length of the line.
+#![forbid(unsafe_code)]
+
+mod address;
+mod command;
+mod custom;
+mod engine;
+mod error;
+mod gate;
+mod header;
+mod keyblock;
+mod known;
+mod names;
+mod redactor;
+mod rules;
+mod scrubber;
+mod shape;
+mod span;
+mod value;
+mod view;
+
+pub use crate::custom::CustomRule;
+pub use crate::error::Error;
+pub use crate::known::Registered;
+pub use crate::names::names_a_secret;
+pub use crate::redactor::{Redactor, RedactorBuilder, RuleInfo, system_text};
+pub use crate::rules::Group;
+pub use crate::scrubber::{Scrubbed, Scrubber};
+
+/// What stands where a secret stood.
+pub const MASK: &str = "[REDACTED]";

@@ -2,17 +2,25 @@
 //! follower.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod connect;
 mod hub;
 mod record;
+mod redis;
 mod sqlite;
 mod store;
+mod url;
 
+pub use crate::connect::connect;
 pub use crate::hub::{Hub, HubOptions, Item, Subscription};
 pub use crate::record::{Ending, Erasure, JobRecord, PhaseRecord, State, WriterRecord};
+pub use crate::redis::RedisStore;
 pub use crate::sqlite::SqliteStore;
 pub use crate::store::{
     Appended, Batch, Change, Claim, Due, Ended, Error, JobPage, ListCursor, LogStore, Result, Silence, Writer,
 };
+pub use crate::url::StoreUrl;
 
 use std::time::Duration;
 

@@ -5,21 +5,21 @@
 //! done on tokio's blocking threads.
 //!
 //! `file` opens it and knows the tables; `writing` and `keeping` are the work of one transaction each; `records` takes
-//! values in and out of rows; `following`, `wakes` and `trouble` are what their names say.
+//! values in and out of rows; `watching` is the thread; `following`, `cleaning` and `trouble` are what their names say.
 
+mod cleaning;
 mod file;
 mod following;
 mod keeping;
 mod records;
 mod trouble;
-mod wakes;
+mod watching;
 mod writing;
 
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -33,7 +33,7 @@ use crate::record::{Ending, JobRecord, State};
 use crate::store::{
     Appended, Batch, Change, Claim, Due, Ended, Error, JobPage, ListCursor, LogStore, Result, Silence, Writer,
 };
-use wakes::{Wakes, Watcher};
+use watching::{Wakes, Watcher};
 
 /// How many reads run at once; more wait for their turn.
 const READERS: usize = 4;
@@ -62,14 +62,14 @@ struct Inner {
     /// Connections that no read is using.
     idle: Mutex<Vec<Connection>>,
     wakes: Arc<Wakes>,
-    /// Set while erased text may still lie in the write-ahead log, because somebody else was reading.
-    residue: AtomicBool,
     _watcher: Watcher,
 }
 
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inner").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Inner")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,11 +91,14 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`].
     pub fn open_with_clock(path: &Path, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Result<Self> {
-        let mut writer = file::open(path)?;
-        finish_erasures(&mut writer).map_err(|error| trouble::on_opening(path, error))?;
+        let writer = file::open(path)?;
         let wakes = Arc::new(Wakes::default());
-        let watcher = Watcher::start(Arc::clone(&wakes), path.to_owned())
-            .map_err(|error| Error::Unavailable { source: Box::new(error) })?;
+        if cleaning::is_due(&writer)? {
+            wakes.clean_soon();
+        }
+        let watcher = Watcher::start(Arc::clone(&wakes), path.to_owned()).map_err(|error| Error::Unavailable {
+            source: Box::new(error),
+        })?;
         let inner = Inner {
             path: path.to_owned(),
             clock: Box::new(clock),
@@ -104,7 +107,6 @@ impl SqliteStore {
             reading: Arc::new(Semaphore::new(READERS)),
             idle: Mutex::new(Vec::new()),
             wakes,
-            residue: AtomicBool::new(false),
             _watcher: watcher,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -148,26 +150,12 @@ impl Inner {
     }
 
     /// An error leaves everything as it was.
-    fn transaction<T>(
-        &self,
-        db: &mut Connection,
-        work: impl FnOnce(&Connection, Timestamp) -> Result<T>,
-    ) -> Result<T> {
+    fn transaction<T>(&self, db: &mut Connection, work: impl FnOnce(&Connection, Timestamp) -> Result<T>) -> Result<T> {
         // Taking the lock first means waiting for another process here, not failing half-way.
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let answer = work(&tx, (self.clock)())?;
         tx.commit()?;
-        if self.residue.load(Ordering::Relaxed) {
-            self.empty_write_ahead_log(db);
-        }
         Ok(answer)
-    }
-
-    /// Copies the write-ahead log into the file and cuts it to nothing, since what was deleted from the one may still
-    /// stand in the other. A reader in its way makes that wait until the next write.
-    fn empty_write_ahead_log(&self, db: &Connection) {
-        let emptied = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-        self.residue.store(!matches!(emptied, Ok(0)), Ordering::Relaxed);
     }
 
     /// Brings everything written so far onto the disk itself.
@@ -196,78 +184,79 @@ async fn in_turn<T: Send + 'static>(
         let _turn = turn;
         work()
     });
-    done.await.map_err(|stopped| Error::Unavailable { source: Box::new(stopped) })?
-}
-
-/// An erasure that a crash cut short is finished before anything else.
-fn finish_erasures(db: &mut Connection) -> Result<()> {
-    let unfinished: Vec<i64> = db
-        .prepare(
-            "SELECT number FROM jobs WHERE over AND held = 0 AND record LIKE '%\"status\":\"erased\"%'
-             AND EXISTS (SELECT 1 FROM entries WHERE entries.job = jobs.number)",
-        )?
-        .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    for job in unfinished {
-        while keeping::erase_entries(db, job)? {}
-        db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    }
-    Ok(())
+    done.await.map_err(|stopped| Error::Unavailable {
+        source: Box::new(stopped),
+    })?
 }
 
 #[async_trait]
 impl LogStore for SqliteStore {
     async fn open(&self, job: &JobId, owner: &Owner, at: Timestamp) -> Result<JobRecord> {
         let (job_id, owner) = (job.clone(), owner.clone());
-        self.write(job, move |db, now| writing::open(db, now, &job_id, &owner, at)).await
+        self.write(job, move |db, now| writing::open(db, now, &job_id, &owner, at))
+            .await
     }
 
     async fn job(&self, job: &JobId) -> Result<Option<JobRecord>> {
         let job = job.clone();
-        self.inner.read(move |db, now| {
-            records::find(db, &job, now)?.map(|job| records::with_writers(db, job)).transpose()
-        })
-        .await
+        self.inner
+            .read(move |db, now| {
+                records::find(db, &job, now)?
+                    .map(|job| records::with_writers(db, job))
+                    .transpose()
+            })
+            .await
     }
 
     async fn join(&self, job: &JobId, slot: &WriterId) -> Result<Writer> {
         let (job_id, slot) = (job.clone(), slot.clone());
-        self.write(job, move |db, now| writing::join(db, now, &job_id, &slot)).await
+        self.write(job, move |db, now| writing::join(db, now, &job_id, &slot))
+            .await
     }
 
     async fn renew(&self, job: &JobId, writer: &Writer) -> Result<()> {
         let (job_id, writer) = (job.clone(), writer.clone());
-        self.write(job, move |db, now| writing::renew(db, now, &job_id, &writer)).await
+        self.write(job, move |db, now| writing::renew(db, now, &job_id, &writer))
+            .await
     }
 
     async fn leave(&self, job: &JobId, writer: &Writer, at: Timestamp) -> Result<()> {
         let (job_id, writer) = (job.clone(), writer.clone());
-        self.write(job, move |db, now| writing::leave(db, now, &job_id, &writer, at)).await
+        self.write(job, move |db, now| writing::leave(db, now, &job_id, &writer, at))
+            .await
     }
 
     async fn end(&self, job: &JobId, ending: Ending, at: Timestamp) -> Result<Ended> {
         let job_id = job.clone();
-        self.write(job, move |db, now| writing::end(db, now, &job_id, ending, at)).await
+        self.write(job, move |db, now| writing::end(db, now, &job_id, ending, at))
+            .await
     }
 
     async fn append(&self, job: &JobId, batch: &Batch) -> Result<Appended> {
         let (job_id, batch) = (job.clone(), batch.clone());
-        self.write(job, move |db, now| writing::append(db, now, &job_id, batch)).await
+        self.write(job, move |db, now| writing::append(db, now, &job_id, batch))
+            .await
     }
 
     /// True once the operating system says that the disk itself has it.
     async fn confirm(&self, job: &JobId, writer: &WriterId, number: u64) -> Result<bool> {
         let (job_id, writer) = (job.clone(), writer.clone());
-        let head = self.inner.read(move |db, now| writing::acknowledged(db, now, &job_id, &writer, number)).await?;
+        let head = self
+            .inner
+            .read(move |db, now| writing::acknowledged(db, now, &job_id, &writer, number))
+            .await?;
         let Some(head) = head else {
             return Ok(false);
         };
         let (inner, job_id) = (Arc::clone(&self.inner), job.clone());
         in_turn(&self.inner.reading, move || {
-            inner.sync().map_err(|error| Error::Unavailable { source: Box::new(error) })
+            inner.sync().map_err(|error| Error::Unavailable {
+                source: Box::new(error),
+            })
         })
         .await?;
-        self.write(job, move |db, now| writing::confirmed(db, now, &job_id, head)).await?;
+        self.write(job, move |db, now| writing::confirmed(db, now, &job_id, head))
+            .await?;
         Ok(true)
     }
 
@@ -288,21 +277,32 @@ impl LogStore for SqliteStore {
 
     async fn mark_silent(&self, job: &JobId, silence: &Silence, at: Timestamp) -> Result<State> {
         let (job_id, silence) = (job.clone(), *silence);
-        self.write(job, move |db, now| writing::mark_silent(db, now, &job_id, &silence, at)).await
+        self.write(job, move |db, now| writing::mark_silent(db, now, &job_id, &silence, at))
+            .await
     }
 
     async fn due(&self, before: Timestamp, limit: usize) -> Result<Vec<Due>> {
         let inner = Arc::clone(&self.inner);
-        in_turn(&self.inner.writing, move || inner.transaction(&mut inner.writer.lock(), keeping::drop_expired)).await?;
-        self.inner.read(move |db, now| keeping::due(db, now, before, limit)).await
+        in_turn(&self.inner.writing, move || {
+            inner.transaction(&mut inner.writer.lock(), keeping::drop_expired)
+        })
+        .await?;
+        self.inner
+            .read(move |db, now| keeping::due(db, now, before, limit))
+            .await
     }
 
     async fn list(&self, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage> {
-        self.inner.read(move |db, now| keeping::list(db, now, cursor, limit)).await
+        self.inner
+            .read(move |db, now| keeping::list(db, now, cursor, limit))
+            .await
     }
 
     async fn claim(&self, job: &JobId, holder: &str, ttl: Duration) -> Result<Claim> {
-        let claim = Claim { job: job.clone(), holder: holder.to_owned() };
+        let claim = Claim {
+            job: job.clone(),
+            holder: holder.to_owned(),
+        };
         self.write(job, move |db, now| {
             keeping::claim(db, now, &claim.job, &claim.holder, ttl)?;
             Ok(claim)
@@ -312,55 +312,185 @@ impl LogStore for SqliteStore {
 
     async fn release(&self, claim: &Claim) -> Result<()> {
         let given_back = claim.clone();
-        self.write(&claim.job, move |db, _| keeping::release(db, &given_back.job, &given_back.holder)).await
+        self.write(&claim.job, move |db, _| {
+            keeping::release(db, &given_back.job, &given_back.holder)
+        })
+        .await
     }
 
     async fn archived(&self, job: &JobId, through: Seq) -> Result<()> {
         let job_id = job.clone();
-        self.write(job, move |db, now| keeping::archived(db, now, &job_id, through)).await
+        self.write(job, move |db, now| keeping::archived(db, now, &job_id, through))
+            .await
     }
 
     async fn forget(&self, job: &JobId, through: Seq, keep_record: Duration) -> Result<()> {
         // A step at a time, each whole in itself, so that writers get their turn in between.
         loop {
             let job_id = job.clone();
-            let more = self.write(job, move |db, now| keeping::forget(db, now, &job_id, through, keep_record)).await?;
+            let more = self
+                .write(job, move |db, now| {
+                    keeping::forget(db, now, &job_id, through, keep_record)
+                })
+                .await?;
             if !more {
                 return Ok(());
             }
         }
     }
 
+    /// The old text is out of the file itself within moments of the last of a run of calls, or when the store is
+    /// dropped.
     async fn mask(&self, job: &JobId, entry: &LogEntry) -> Result<u32> {
         let (job_id, entry) = (job.clone(), entry.clone());
-        self.inner.residue.store(true, Ordering::Relaxed);
-        self.write(job, move |db, now| keeping::mask(db, now, &job_id, &entry)).await
+        let revision = self
+            .write(job, move |db, now| keeping::mask(db, now, &job_id, &entry))
+            .await?;
+        self.inner.wakes.clean_soon();
+        Ok(revision)
     }
 
+    /// When this returns, the text is out of the file itself, unless another process was reading for longer than five
+    /// seconds or the disk has no room to write the file anew: then it is tried again until it succeeds.
     async fn erase(&self, job: &JobId, by: &str, why: &str, at: Timestamp) -> Result<u32> {
         let (job_id, by, why) = (job.clone(), by.to_owned(), why.to_owned());
         // From here on nobody reads it any more; then the text goes, a step at a time.
-        let (number, revision) =
-            self.write(job, move |db, now| keeping::erase(db, now, &job_id, &by, &why, at)).await?;
-        loop {
-            self.inner.residue.store(true, Ordering::Relaxed);
-            if !self.write(job, move |db, _| keeping::erase_entries(db, number)).await? {
-                return Ok(revision);
-            }
+        let erased = self
+            .write(job, move |db, now| keeping::erase(db, now, &job_id, &by, &why, at))
+            .await;
+        if let Ok((number, _)) = erased {
+            while self.write(job, move |db, _| keeping::erase_entries(db, number)).await? {}
         }
+        // A job whose record is gone may have left traces as well.
+        if let Ok(_) | Err(Error::NoSuchJob) = erased {
+            let inner = Arc::clone(&self.inner);
+            in_turn(&self.inner.writing, move || {
+                let db = inner.writer.lock();
+                cleaning::note(&db)?;
+                if let Err(error) = cleaning::clean(&db) {
+                    tracing::warn!(%error, "erased text may still lie in the log file");
+                    inner.wakes.clean_soon();
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        erased.map(|(_, revision)| revision)
     }
 
     async fn ping(&self) -> Result<()> {
-        self.inner.read(|db, _| Ok(db.query_row("SELECT count(*) FROM jobs WHERE number = 0", [], |_| Ok(()))?)).await
+        self.inner
+            .read(|db, _| Ok(db.query_row("SELECT count(*) FROM jobs WHERE number = 0", [], |_| Ok(()))?))
+            .await
     }
 
     async fn warnings(&self) -> Result<Vec<String>> {
         let path = self.inner.path.clone();
-        in_turn(&self.inner.reading, move || {
-            let open = file::others_may_read(&path);
-            let warning = || format!("others on this machine may read the log file {}: its mode should be 600", path.display());
-            Ok(open.then(warning).into_iter().collect())
-        })
-        .await
+        self.inner
+            .read(move |db, _| {
+                let mut warnings = Vec::new();
+                if file::others_may_read(&path) {
+                    let path = path.display();
+                    warnings.push(format!("others on this machine may read the log file {path}: its mode should be 600"));
+                }
+                if cleaning::is_due(db)? {
+                    warnings.push(format!(
+                        "erased text may still lie in the log file {}: it goes once the file can be written anew, which \
+                         needs as much free room as it takes up",
+                        path.display()
+                    ));
+                }
+                Ok(warnings)
+            })
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use log_model::{LogEvent, OwnerId, Recorded, SafeText, Source};
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "a test's own words hold no secret")]
+    fn line(text: &str) -> Recorded {
+        let text = SafeText::assume_redacted(text);
+        let event = LogEvent::Line {
+            source: Source::Stdout,
+            text,
+            class: None,
+            cut: None,
+            masked: Vec::new(),
+        };
+        Recorded {
+            ts: Timestamp::from_millis(0),
+            phase: None,
+            event,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_found_no_room_lands_once_there_is_some() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("log.db")).unwrap();
+        let job = JobId::new("a").unwrap();
+        store
+            .open(
+                &job,
+                &Owner::user(OwnerId::new("user_ana").unwrap()),
+                Timestamp::default(),
+            )
+            .await
+            .unwrap();
+        let writer = store.join(&job, &WriterId::new("w").unwrap()).await.unwrap();
+        let limit = |pages: u32| {
+            store
+                .inner
+                .writer
+                .lock()
+                .pragma_update(None, "max_page_count", pages)
+                .unwrap()
+        };
+        limit(40);
+        let text = "x".repeat(8 * 1024);
+        let mut batch = Batch {
+            writer: writer.id,
+            fence: writer.fence,
+            number: 1,
+            events: vec![line(&text)],
+        };
+        loop {
+            match store.append(&job, &batch).await {
+                Ok(_) => batch.number += 1,
+                Err(Error::Full) => break,
+                Err(other) => panic!("expected no room, got {other:?}"),
+            }
+        }
+        assert!(batch.number > 1, "the first one had room");
+        assert_eq!(
+            store.job(&job).await.unwrap().unwrap().head.get(),
+            batch.number - 1,
+            "a batch lands whole or not at all"
+        );
+        limit(1_000_000);
+        assert_eq!(store.append(&job, &batch).await.unwrap().last.get(), batch.number);
+    }
+
+    #[test]
+    fn what_the_file_system_says_becomes_what_one_can_do_about_it() {
+        let path = Path::new("/var/lib/tailwater/log.db");
+        let said = |kind: ErrorKind| trouble::file_system(path, kind.into()).to_string();
+        for (kind, words) in [
+            (ErrorKind::PermissionDenied, "must be writable by this user"),
+            (ErrorKind::ReadOnlyFilesystem, "must be writable by this user"),
+            (ErrorKind::NotFound, "create it, or name another file"),
+            (ErrorKind::IsADirectory, "is a folder"),
+            (ErrorKind::StorageFull, "no room left"),
+            (ErrorKind::TimedOut, "did not answer"),
+        ] {
+            assert!(said(kind).contains(words), "{kind:?}: {}", said(kind));
+        }
     }
 }

@@ -28,13 +28,23 @@ pub(super) const SHORT: Duration = Duration::from_millis(5);
 pub(super) const MOMENT: Duration = Duration::from_millis(30);
 
 /// Nothing lapses.
-pub(super) const PATIENT: Silence = Silence { silent_after: LONG, lost_after: LONG, abandon_after: LONG };
+pub(super) const PATIENT: Silence = Silence {
+    silent_after: LONG,
+    lost_after: LONG,
+    abandon_after: LONG,
+};
 
 /// Whoever said nothing for a moment is silent, and no more than that.
-pub(super) const STRICT: Silence = Silence { silent_after: SHORT, lost_after: LONG, abandon_after: LONG };
+pub(super) const STRICT: Silence = Silence {
+    silent_after: SHORT,
+    lost_after: LONG,
+    abandon_after: LONG,
+};
 
 pub(super) async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(LIMIT, what).await.expect("an answer within half a minute")
+    tokio::time::timeout(LIMIT, what)
+        .await
+        .expect("an answer within half a minute")
 }
 
 pub(super) fn now() -> Timestamp {
@@ -85,8 +95,13 @@ pub(super) async fn write(store: &Store, job: &JobId, writer: &mut Writer, lines
     let mut left = lines;
     while left > 0 {
         let count = left.min(500);
-        let events = (0..count).map(|n| line(&format!("{} of batch {}", n, writer.next))).collect();
-        store.append(job, &batch(writer, events)).await.expect("the writer's next batch lands");
+        let events = (0..count)
+            .map(|n| line(&format!("{} of batch {}", n, writer.next)))
+            .collect();
+        store
+            .append(job, &batch(writer, events))
+            .await
+            .expect("the writer's next batch lands");
         writer.next += 1;
         left -= count;
     }
@@ -96,30 +111,60 @@ pub(super) async fn write(store: &Store, job: &JobId, writer: &mut Writer, lines
 pub(super) async fn finished(store: &Store, lines: u64) -> JobId {
     let (job, writer) = written(store, lines).await;
     store.leave(&job, &writer, now()).await.expect("a writer may leave");
-    store.end(&job, succeeded(), now()).await.expect("a job without writers ends");
+    store
+        .end(&job, succeeded(), now())
+        .await
+        .expect("a job without writers ends");
     job
 }
 
 /// What the writer says next.
 pub(super) fn batch(writer: &Writer, events: Vec<Recorded>) -> Batch {
-    Batch { writer: writer.id.clone(), fence: writer.fence, number: writer.next, events }
+    Batch {
+        writer: writer.id.clone(),
+        fence: writer.fence,
+        number: writer.next,
+        events,
+    }
 }
 
 pub(super) fn line(text: &str) -> Recorded {
-    event(LogEvent::Line { source: Source::Stdout, text: safe(text), class: None, cut: None, masked: Vec::new() })
+    event(LogEvent::Line {
+        source: Source::Stdout,
+        text: safe(text),
+        class: None,
+        cut: None,
+        masked: Vec::new(),
+    })
 }
 
 pub(super) fn masked_line(text: &str, places: u32) -> Recorded {
-    let masked = vec![Masked { rule: RuleId::from_static("known-secret"), count: places }];
-    event(LogEvent::Line { source: Source::Stderr, text: safe(text), class: None, cut: None, masked })
+    let masked = vec![Masked {
+        rule: RuleId::from_static("known-secret"),
+        count: places,
+    }];
+    event(LogEvent::Line {
+        source: Source::Stderr,
+        text: safe(text),
+        class: None,
+        cut: None,
+        masked,
+    })
 }
 
 pub(super) fn stage(phase: &str, state: StageState) -> Recorded {
-    Recorded { phase: Some(Phase::new(phase).expect("a word")), ..event(LogEvent::Stage { state }) }
+    Recorded {
+        phase: Some(Phase::new(phase).expect("a word")),
+        ..event(LogEvent::Stage { state })
+    }
 }
 
 pub(super) fn event(event: LogEvent) -> Recorded {
-    Recorded { ts: Timestamp::from_millis(1_771_754_400_123), phase: None, event }
+    Recorded {
+        ts: Timestamp::from_millis(1_771_754_400_123),
+        phase: None,
+        event,
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own words hold no secret")]
@@ -128,11 +173,17 @@ pub(super) fn safe(text: &str) -> SafeText {
 }
 
 pub(super) fn succeeded() -> Ending {
-    Ending { outcome: Outcome::Succeeded, exit_code: Some(0) }
+    Ending {
+        outcome: Outcome::Succeeded,
+        exit_code: Some(0),
+    }
 }
 
 pub(super) fn failed() -> Ending {
-    Ending { outcome: Outcome::Failed, exit_code: Some(2) }
+    Ending {
+        outcome: Outcome::Failed,
+        exit_code: Some(2),
+    }
 }
 
 pub(super) fn seq(number: u64) -> Seq {
@@ -144,7 +195,11 @@ pub(super) fn span(first: u64, last: u64) -> Span {
 }
 
 pub(super) async fn record(store: &Store, job: &JobId) -> JobRecord {
-    store.job(job).await.expect("the store answers").expect("the job has a record")
+    store
+        .job(job)
+        .await
+        .expect("the store answers")
+        .expect("the job has a record")
 }
 
 /// Everything up to `last` that the store holds, by as many reads as it takes.
@@ -167,7 +222,14 @@ pub(super) fn numbers(entries: &[LogEntry]) -> Vec<u64> {
 /// The texts of what is a line.
 pub(super) fn texts(entries: &[LogEntry]) -> Vec<&str> {
     let text = |entry| match entry {
-        &LogEntry { recorded: Recorded { event: LogEvent::Line { ref text, .. }, .. }, .. } => Some(text.as_str()),
+        &LogEntry {
+            recorded:
+                Recorded {
+                    event: LogEvent::Line { ref text, .. },
+                    ..
+                },
+            ..
+        } => Some(text.as_str()),
         _ => None,
     };
     entries.iter().filter_map(text).collect()
@@ -188,7 +250,10 @@ pub(super) async fn hear_through(following: &mut Following, last: u64) -> Vec<Lo
                 heard.extend(entries);
             }
             Some(Ok(Change::State(_))) => {}
-            other => panic!("expected entries up to {last}, heard {other:?} after {:?}", heard.last()),
+            other => panic!(
+                "expected entries up to {last}, heard {other:?} after {:?}",
+                heard.last()
+            ),
         }
     }
     heard

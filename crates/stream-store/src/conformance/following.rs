@@ -28,7 +28,10 @@ pub async fn a_follower_hears_what_another_process_writes(subject: &dyn Subject)
         write(&elsewhere, &job, &mut writer, 1).await;
         assert_eq!(numbers(&hear_through(&mut following, round).await), [round]);
     }
-    elsewhere.end(&job, succeeded(), now()).await.expect("the wish is remembered");
+    elsewhere
+        .end(&job, succeeded(), now())
+        .await
+        .expect("the wish is remembered");
     elsewhere.leave(&job, &writer, now()).await.expect("a writer may leave");
     assert_eq!(numbers(&hear_through(&mut following, 21).await), [21]);
     assert!(hear(&mut following).await.is_none());
@@ -55,7 +58,10 @@ pub async fn a_follower_ends_with_the_last_entry(subject: &dyn Subject) {
     for (following, first) in [(&mut early, 4), (&mut late, 1)] {
         let heard = hear_through(following, 4).await;
         assert_eq!(numbers(&heard), (first..=4).collect::<Vec<_>>());
-        assert!(matches!(heard.last().map(|entry| &entry.recorded.event), Some(LogEvent::Ended { .. })));
+        assert!(matches!(
+            heard.last().map(|entry| &entry.recorded.event),
+            Some(LogEvent::Ended { .. })
+        ));
         assert!(hear(following).await.is_none(), "nothing follows the last entry");
     }
 }
@@ -80,7 +86,10 @@ pub async fn a_follower_of_one_job_hears_nothing_of_others(subject: &dyn Subject
     for round in 0..5_u64 {
         for (index, (job, writer, _)) in (0_u64..).zip(&mut jobs) {
             let events = vec![line(&format!("job {index} round {round}"))];
-            store.append(job, &batch(writer, events)).await.expect("a batch in turn lands");
+            store
+                .append(job, &batch(writer, events))
+                .await
+                .expect("a batch in turn lands");
             writer.next += 1;
         }
     }
@@ -135,19 +144,43 @@ pub async fn a_follower_hears_what_was_masked(subject: &dyn Subject) {
     let mut following = store.follow(&job, Seq::ZERO);
     hear_through(&mut following, 5).await;
     for (place, revision) in [(2, 1), (4, 2)] {
-        let entry = LogEntry { seq: seq(place), recorded: masked_line("[REDACTED]", 1) };
+        let entry = LogEntry {
+            seq: seq(place),
+            recorded: masked_line("[REDACTED]", 1),
+        };
         assert_eq!(store.mask(&job, &entry).await.expect("it is held"), revision);
-        let told = hear_change(&mut following).await.expect("the job goes on").expect("no trouble");
-        assert_eq!(told, Change::Purged { seq: Some(seq(place)), revision });
+        let told = hear_change(&mut following)
+            .await
+            .expect("the job goes on")
+            .expect("no trouble");
+        assert_eq!(
+            told,
+            Change::Purged {
+                seq: Some(seq(place)),
+                revision
+            }
+        );
     }
     // Several at once are each told.
     for place in [1, 2, 3] {
-        let entry = LogEntry { seq: seq(place), recorded: masked_line("[REDACTED]", 1) };
+        let entry = LogEntry {
+            seq: seq(place),
+            recorded: masked_line("[REDACTED]", 1),
+        };
         store.mask(&job, &entry).await.expect("it is held");
     }
     for (place, revision) in [(1, 3), (2, 4), (3, 5)] {
-        let told = hear_change(&mut following).await.expect("the job goes on").expect("no trouble");
-        assert_eq!(told, Change::Purged { seq: Some(seq(place)), revision });
+        let told = hear_change(&mut following)
+            .await
+            .expect("the job goes on")
+            .expect("no trouble");
+        assert_eq!(
+            told,
+            Change::Purged {
+                seq: Some(seq(place)),
+                revision
+            }
+        );
     }
 }
 
@@ -157,8 +190,14 @@ pub async fn a_follower_hears_of_an_erasure_and_ends(subject: &dyn Subject) {
     let (job, _) = written(&store, 5).await;
     let mut following = store.follow(&job, Seq::ZERO);
     hear_through(&mut following, 5).await;
-    let revision = store.erase(&job, "ana", "a test", now()).await.expect("it can be erased");
-    let told = hear_change(&mut following).await.expect("it is told").expect("no trouble");
+    let revision = store
+        .erase(&job, "ana", "a test", now())
+        .await
+        .expect("it can be erased");
+    let told = hear_change(&mut following)
+        .await
+        .expect("it is told")
+        .expect("no trouble");
     assert_eq!(told, Change::Purged { seq: None, revision });
     ends_erased(&mut following).await;
 }
@@ -170,7 +209,10 @@ pub async fn following_what_is_not_there_says_so_and_ends(subject: &dyn Subject)
     refused!(hear(&mut following).await.expect("it is told"), Error::NoSuchJob);
     assert!(hear(&mut following).await.is_none());
     let (job, _) = written(&store, 1).await;
-    store.erase(&job, "ana", "a test", now()).await.expect("it can be erased");
+    store
+        .erase(&job, "ana", "a test", now())
+        .await
+        .expect("it can be erased");
     let mut following = store.follow(&job, Seq::ZERO);
     refused!(hear(&mut following).await.expect("it is told"), Error::Erased);
     assert!(hear(&mut following).await.is_none());

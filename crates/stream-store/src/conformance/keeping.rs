@@ -9,7 +9,10 @@ use super::fixtures::*;
 use crate::{Due, Erasure, Error, JobRecord, State};
 
 fn masked(place: u64, text: &str) -> LogEntry {
-    LogEntry { seq: seq(place), recorded: masked_line(text, 1) }
+    LogEntry {
+        seq: seq(place),
+        recorded: masked_line(text, 1),
+    }
 }
 
 /// Its place is kept, its neighbours are untouched, the revision says that something changed.
@@ -27,7 +30,15 @@ pub async fn a_masked_entry_takes_the_place_of_the_old_one(subject: &dyn Subject
         assert_eq!(read_all(&store, &job, 5).await, expected);
         assert_eq!(record(&store, &job).await.revision, revision);
     }
-    assert_eq!(subject.elsewhere().await.read(&job, span(3, 3)).await.expect("a page is read"), [expected[2].clone()]);
+    assert_eq!(
+        subject
+            .elsewhere()
+            .await
+            .read(&job, span(3, 3))
+            .await
+            .expect("a page is read"),
+        [expected[2].clone()]
+    );
     // Writing goes on, and so does masking once the job has ended.
     write(&store, &job, &mut writer, 1).await;
     store.leave(&job, &writer, now()).await.expect("a writer may leave");
@@ -58,7 +69,10 @@ pub async fn a_masked_entry_is_forgotten_like_any_other(subject: &dyn Subject) {
     let store = subject.store();
     let (job, _) = written(&store, 5).await;
     for place in [1, 2, 4] {
-        store.mask(&job, &masked(place, "[REDACTED]")).await.expect("it is held");
+        store
+            .mask(&job, &masked(place, "[REDACTED]"))
+            .await
+            .expect("it is held");
     }
     store.archived(&job, seq(3)).await.expect("it is noted");
     store.forget(&job, seq(3), LONG).await.expect("it is forgotten");
@@ -71,24 +85,49 @@ pub async fn a_masked_entry_is_forgotten_like_any_other(subject: &dyn Subject) {
 pub async fn an_erased_job_keeps_its_record_and_nothing_else(subject: &dyn Subject) {
     let store = subject.store();
     let (running, writer) = written(&store, 1200).await;
-    store.mask(&running, &masked(7, "[REDACTED]")).await.expect("it is held");
+    store
+        .mask(&running, &masked(7, "[REDACTED]"))
+        .await
+        .expect("it is held");
     let over = finished(&store, 3).await;
     let at = now();
     for (job, head, revision) in [(running, 1200, 2), (over, 4, 1)] {
-        assert_eq!(store.erase(&job, "ana", "it was a test", at).await.expect("it can be erased"), revision);
+        assert_eq!(
+            store
+                .erase(&job, "ana", "it was a test", at)
+                .await
+                .expect("it can be erased"),
+            revision
+        );
         let known = record(&store, &job).await;
-        assert_eq!((known.owner.clone(), known.state, known.revision), (ana(), State::Erased, revision));
+        assert_eq!(
+            (known.owner.clone(), known.state, known.revision),
+            (ana(), State::Erased, revision)
+        );
         assert_eq!((known.head, known.held()), (seq(head), None));
-        assert_eq!(known.erased, Some(Erasure { at, by: "ana".into(), why: "it was a test".into() }));
+        assert_eq!(
+            known.erased,
+            Some(Erasure {
+                at,
+                by: "ana".into(),
+                why: "it was a test".into()
+            })
+        );
         assert_eq!((known.is_over(), known.outcome()), (true, None));
         refused!(store.read(&job, span(1, 10)).await, Error::Erased);
         refused!(store.open(&job, &ana(), now()).await, Error::Erased);
         refused!(store.join(&job, &writer.id).await, Error::Erased);
         refused!(store.renew(&job, &writer).await, Error::Erased);
-        refused!(store.append(&job, &batch(&writer, vec![line("more")])).await, Error::Erased);
+        refused!(
+            store.append(&job, &batch(&writer, vec![line("more")])).await,
+            Error::Erased
+        );
         refused!(store.end(&job, succeeded(), now()).await, Error::Erased);
         refused!(store.mask(&job, &masked(1, "[REDACTED]")).await, Error::Erased);
-        store.forget(&job, seq(head), LONG).await.expect("there is nothing to forget");
+        store
+            .forget(&job, seq(head), LONG)
+            .await
+            .expect("there is nothing to forget");
         assert_eq!(record(&store, &job).await, known);
     }
 }
@@ -97,9 +136,17 @@ pub async fn an_erased_job_keeps_its_record_and_nothing_else(subject: &dyn Subje
 pub async fn erasing_twice_is_no_error(subject: &dyn Subject) {
     let store = subject.store();
     let (job, _) = written(&store, 3).await;
-    let revision = store.erase(&job, "ana", "first", now()).await.expect("it can be erased");
+    let revision = store
+        .erase(&job, "ana", "first", now())
+        .await
+        .expect("it can be erased");
     let known = record(&store, &job).await;
-    let again = subject.elsewhere().await.erase(&job, "ben", "second", now()).await.expect("no error");
+    let again = subject
+        .elsewhere()
+        .await
+        .erase(&job, "ben", "second", now())
+        .await
+        .expect("no error");
     assert_eq!((again, record(&store, &job).await), (revision, known));
 }
 
@@ -107,14 +154,25 @@ pub async fn erasing_twice_is_no_error(subject: &dyn Subject) {
 pub async fn forgetting_is_exact_and_only_of_what_is_archived(subject: &dyn Subject) {
     let store = subject.store();
     let (job, _) = written(&store, 20).await;
-    store.forget(&job, seq(10), LONG).await.expect("nothing is archived, so nothing is forgotten");
+    store
+        .forget(&job, seq(10), LONG)
+        .await
+        .expect("nothing is archived, so nothing is forgotten");
     assert_eq!(record(&store, &job).await.held_from, Seq::FIRST);
     store.archived(&job, seq(12)).await.expect("it is noted");
     for (through, held_from) in [(3, 4), (3, 4), (1, 4), (4, 5), (12, 13), (20, 13)] {
         store.forget(&job, seq(through), LONG).await.expect("it is forgotten");
-        assert_eq!(record(&store, &job).await.held_from, seq(held_from), "through {through}");
+        assert_eq!(
+            record(&store, &job).await.held_from,
+            seq(held_from),
+            "through {through}"
+        );
         let left = read_all(&store, &job, 20).await;
-        assert_eq!(numbers(&left), (held_from..=20).collect::<Vec<_>>(), "through {through}");
+        assert_eq!(
+            numbers(&left),
+            (held_from..=20).collect::<Vec<_>>(),
+            "through {through}"
+        );
     }
     let known = record(&store, &job).await;
     assert_eq!((known.head, known.archived, known.counts.lines), (seq(20), seq(12), 20));
@@ -127,7 +185,10 @@ pub async fn forgetting_never_resets_ids(subject: &dyn Subject) {
     store.archived(&job, seq(5)).await.expect("it is noted");
     store.forget(&job, seq(5), LONG).await.expect("it is forgotten");
     let known = record(&store, &job).await;
-    assert_eq!((known.state, known.head, known.held_from), (State::Running, seq(5), seq(6)));
+    assert_eq!(
+        (known.state, known.head, known.held_from),
+        (State::Running, seq(5), seq(6))
+    );
     assert_eq!((known.held(), read_all(&store, &job, 10).await), (None, Vec::new()));
     write(&store, &job, &mut writer, 2).await;
     assert_eq!(numbers(&read_all(&store, &job, 10).await), [6, 7]);
@@ -141,7 +202,10 @@ pub async fn a_long_log_is_forgotten_in_one_call(subject: &dyn Subject) {
     store.archived(&job, seq(3400)).await.expect("it is noted");
     store.forget(&job, seq(3300), LONG).await.expect("it is forgotten");
     assert_eq!(record(&store, &job).await.held_from, seq(3301));
-    assert_eq!(numbers(&read_all(&store, &job, 3500).await), (3301..=3500).collect::<Vec<_>>());
+    assert_eq!(
+        numbers(&read_all(&store, &job, 3500).await),
+        (3301..=3500).collect::<Vec<_>>()
+    );
 }
 
 /// What is left is small, and goes too when its time is over.
@@ -154,13 +218,19 @@ pub async fn an_ended_and_forgotten_job_shrinks_and_goes(subject: &dyn Subject) 
     assert!(!record(&store, &job).await.writers.is_empty(), "one entry is left");
     store.forget(&job, seq(5), LONG).await.expect("it is forgotten");
     let known = record(&store, &job).await;
-    assert_eq!((known.owner.clone(), known.state, known.outcome()), (ana(), State::Ended, Some(succeeded())));
+    assert_eq!(
+        (known.owner.clone(), known.state, known.outcome()),
+        (ana(), State::Ended, Some(succeeded()))
+    );
     assert_eq!((known.head, known.held_from, known.revision), (seq(5), seq(6), 1));
     assert!(known.writers.is_empty() && known.phases.is_empty());
     assert_eq!(store.read(&job, span(1, 5)).await.expect("an empty page"), []);
     refused!(store.join(&job, &slot("w")).await, Error::Ended);
     refused!(store.open(&job, &ben(), now()).await, Error::OtherOwner);
-    assert!(hear(&mut store.follow(&job, Seq::ZERO)).await.is_none(), "there is nothing left to hear");
+    assert!(
+        hear(&mut store.follow(&job, Seq::ZERO)).await.is_none(),
+        "there is nothing left to hear"
+    );
 
     let job = finished(&store, 1).await;
     store.archived(&job, seq(2)).await.expect("it is noted");
@@ -196,13 +266,22 @@ pub async fn a_claim_keeps_others_away_until_it_is_given_back(subject: &dyn Subj
     assert_eq!((claim.job.clone(), claim.holder.as_str()), (job.clone(), "one"));
     refused!(elsewhere.claim(&job, "two", LONG).await, Error::Claimed);
     store.claim(&job, "one", LONG).await.expect("it is our own");
-    elsewhere.release(&crate::Claim { job: job.clone(), holder: "two".into() }).await.expect("no error");
+    elsewhere
+        .release(&crate::Claim {
+            job: job.clone(),
+            holder: "two".into(),
+        })
+        .await
+        .expect("no error");
     refused!(elsewhere.claim(&job, "two", LONG).await, Error::Claimed);
     store.release(&claim).await.expect("it is given back");
     store.release(&claim).await.expect("twice is no error");
     elsewhere.claim(&job, "two", LONG).await.expect("nobody has it");
     refused!(store.claim(&job, "one", LONG).await, Error::Claimed);
-    store.release(&claim).await.expect("what went to somebody else is left alone");
+    store
+        .release(&claim)
+        .await
+        .expect("what went to somebody else is left alone");
     refused!(store.claim(&job, "one", LONG).await, Error::Claimed);
 }
 
@@ -235,7 +314,11 @@ pub async fn what_has_entries_is_due(subject: &dyn Subject) {
     assert_eq!(all.get(&over), Some(&Some(record(&store, &over).await)));
     assert_eq!(all.get(&forgotten), None, "nothing is left to do");
     let old = find(Timestamp::from_millis(1)).await;
-    assert_eq!((old.contains_key(&running), old.contains_key(&over)), (false, true), "it was written to since");
+    assert_eq!(
+        (old.contains_key(&running), old.contains_key(&over)),
+        (false, true),
+        "it was written to since"
+    );
     assert!(store.due(now().plus(LONG), 1).await.expect("the store answers").len() <= 1);
 }
 

@@ -14,8 +14,19 @@ pub async fn opening_again_answers_the_same(subject: &dyn Subject) {
     let job = new_job();
     let at = now();
     let record = store.open(&job, &ana(), at).await.expect("a new job opens");
-    assert_eq!(JobRecord { touched: at, ..record.clone() }, JobRecord::opened(ana(), at));
-    let again = subject.elsewhere().await.open(&job, &ana(), at.plus(LONG)).await.expect("it is hers");
+    assert_eq!(
+        JobRecord {
+            touched: at,
+            ..record.clone()
+        },
+        JobRecord::opened(ana(), at)
+    );
+    let again = subject
+        .elsewhere()
+        .await
+        .open(&job, &ana(), at.plus(LONG))
+        .await
+        .expect("it is hers");
     assert_eq!(again, record);
     let mut writer = store.join(&job, &slot("w")).await.expect("an open job can be joined");
     write(&store, &job, &mut writer, 3).await;
@@ -54,7 +65,10 @@ pub async fn an_ended_job_opens_with_its_record(subject: &dyn Subject) {
     let store = subject.store();
     let job = finished(&store, 2).await;
     let record = store.open(&job, &ana(), now()).await.expect("it is hers");
-    assert_eq!((record.state, record.head, record.outcome()), (State::Ended, seq(3), Some(succeeded())));
+    assert_eq!(
+        (record.state, record.head, record.outcome()),
+        (State::Ended, seq(3), Some(succeeded()))
+    );
     refused!(store.open(&job, &ben(), now()).await, Error::OtherOwner);
 }
 
@@ -71,13 +85,23 @@ pub async fn a_lease_runs_from_joining_to_leaving(subject: &dyn Subject) {
     let renewed = known(record(&store, &job).await).lease_until.expect("the lease runs");
     assert!(renewed > until, "a renewed lease runs longer");
     subject.pass(MOMENT).await;
-    store.append(&job, &batch(&writer, vec![line("hello")])).await.expect("a batch in turn lands");
+    store
+        .append(&job, &batch(&writer, vec![line("hello")]))
+        .await
+        .expect("a batch in turn lands");
     let seen = known(record(&store, &job).await);
-    assert!(seen.lease_until.expect("the lease runs") > renewed, "appending renews the lease");
+    assert!(
+        seen.lease_until.expect("the lease runs") > renewed,
+        "appending renews the lease"
+    );
     assert_eq!(seen.next, 2);
     store.leave(&job, &writer, now()).await.expect("a writer may leave");
     assert_eq!(known(record(&store, &job).await).lease_until, None);
-    assert_eq!(record(&store, &job).await.state, State::Running, "between two runs a job is running");
+    assert_eq!(
+        record(&store, &job).await.state,
+        State::Running,
+        "between two runs a job is running"
+    );
 }
 
 /// An answer may get lost.
@@ -85,7 +109,10 @@ pub async fn leaving_twice_is_no_error(subject: &dyn Subject) {
     let store = subject.store();
     let (job, writer) = written(&store, 1).await;
     for _ in 0..2 {
-        store.leave(&job, &writer, now()).await.expect("a writer may leave, and say so again");
+        store
+            .leave(&job, &writer, now())
+            .await
+            .expect("a writer may leave, and say so again");
     }
     store.end(&job, succeeded(), now()).await.expect("nobody writes");
     store.leave(&job, &writer, now()).await.expect("also after the end");
@@ -96,13 +123,22 @@ pub async fn leaving_twice_is_no_error(subject: &dyn Subject) {
 pub async fn an_end_without_writers_is_written_at_once(subject: &dyn Subject) {
     let store = subject.store();
     let never_joined = opened(&store).await;
-    assert_eq!(store.end(&never_joined, failed(), now()).await.expect("it ends"), Ended::At(seq(1)));
+    assert_eq!(
+        store.end(&never_joined, failed(), now()).await.expect("it ends"),
+        Ended::At(seq(1))
+    );
     let (job, writer) = written(&store, 2).await;
     store.leave(&job, &writer, now()).await.expect("a writer may leave");
     let at = now();
-    assert_eq!(store.end(&job, succeeded(), at).await.expect("it ends"), Ended::At(seq(3)));
+    assert_eq!(
+        store.end(&job, succeeded(), at).await.expect("it ends"),
+        Ended::At(seq(3))
+    );
     let known = record(&store, &job).await;
-    assert_eq!((known.state, known.outcome(), known.ended), (State::Ended, Some(succeeded()), Some(at)));
+    assert_eq!(
+        (known.state, known.outcome(), known.ended),
+        (State::Ended, Some(succeeded()), Some(at))
+    );
     assert!(known.is_over());
     assert_eq!(known.writers[&writer.id].lease_until, None);
     let last = store.read(&job, span(3, 3)).await.expect("a page is read");
@@ -113,11 +149,17 @@ pub async fn an_end_without_writers_is_written_at_once(subject: &dyn Subject) {
 pub async fn an_end_waits_for_the_last_writer(subject: &dyn Subject) {
     let store = subject.store();
     let (job, mut one) = written(&store, 2).await;
-    let mut two = store.join(&job, &slot("two")).await.expect("any number of writers may join");
+    let mut two = store
+        .join(&job, &slot("two"))
+        .await
+        .expect("any number of writers may join");
     let answer = store.end(&job, failed(), now()).await.expect("the wish is remembered");
     assert_eq!(answer, Ended::WhenLastWriterLeaves);
     let known = record(&store, &job).await;
-    assert_eq!((known.state, known.ending, known.outcome()), (State::Running, Some(failed()), None));
+    assert_eq!(
+        (known.state, known.ending, known.outcome()),
+        (State::Running, Some(failed()), None)
+    );
     write(&store, &job, &mut two, 1).await;
     store.leave(&job, &two, now()).await.expect("a writer may leave");
     assert!(!record(&store, &job).await.is_over());
@@ -125,21 +167,43 @@ pub async fn an_end_waits_for_the_last_writer(subject: &dyn Subject) {
     let at = now();
     store.leave(&job, &one, at).await.expect("a writer may leave");
     let known = record(&store, &job).await;
-    assert_eq!((known.state, known.head, known.outcome()), (State::Ended, seq(5), Some(failed())));
+    assert_eq!(
+        (known.state, known.head, known.outcome()),
+        (State::Ended, seq(5), Some(failed()))
+    );
     assert_eq!(known.ended, Some(at));
     let last = store.read(&job, span(5, 5)).await.expect("a page is read");
-    assert!(matches!(last[0].recorded.event, LogEvent::Ended { outcome: Outcome::Failed, exit_code: Some(2), .. }));
-    assert_eq!(store.end(&job, failed(), now()).await.expect("it has ended"), Ended::At(seq(5)));
+    assert!(matches!(
+        last[0].recorded.event,
+        LogEvent::Ended {
+            outcome: Outcome::Failed,
+            exit_code: Some(2),
+            ..
+        }
+    ));
+    assert_eq!(
+        store.end(&job, failed(), now()).await.expect("it has ended"),
+        Ended::At(seq(5))
+    );
 }
 
 /// A writer that was killed does not keep a job open for ever.
 pub async fn an_end_waits_no_longer_for_a_writer_that_lapsed(subject: &dyn Subject) {
     let store = subject.store();
     let (job, _) = written(&store, 2).await;
-    store.end(&job, succeeded(), now()).await.expect("the wish is remembered");
-    assert_eq!(store.mark_silent(&job, &PATIENT, now()).await.expect("it is judged"), State::Running);
+    store
+        .end(&job, succeeded(), now())
+        .await
+        .expect("the wish is remembered");
+    assert_eq!(
+        store.mark_silent(&job, &PATIENT, now()).await.expect("it is judged"),
+        State::Running
+    );
     subject.pass(MOMENT).await;
-    assert_eq!(store.mark_silent(&job, &STRICT, now()).await.expect("it is judged"), State::Ended);
+    assert_eq!(
+        store.mark_silent(&job, &STRICT, now()).await.expect("it is judged"),
+        State::Ended
+    );
     let known = record(&store, &job).await;
     assert_eq!((known.head, known.outcome()), (seq(3), Some(succeeded())));
 }
@@ -148,7 +212,10 @@ pub async fn an_end_waits_no_longer_for_a_writer_that_lapsed(subject: &dyn Subje
 pub async fn the_same_end_again_is_no_error_and_another_is(subject: &dyn Subject) {
     let store = subject.store();
     let job = finished(&store, 1).await;
-    assert_eq!(store.end(&job, succeeded(), now()).await.expect("the same again"), Ended::At(seq(2)));
+    assert_eq!(
+        store.end(&job, succeeded(), now()).await.expect("the same again"),
+        Ended::At(seq(2))
+    );
     refused!(store.end(&job, failed(), now()).await, Error::Ended);
     let known = record(&store, &job).await;
     assert_eq!((known.head, known.outcome()), (seq(2), Some(succeeded())));
@@ -170,9 +237,15 @@ pub async fn of_two_wishes_to_end_the_first_counts(subject: &dyn Subject) {
 pub async fn nothing_follows_the_end(subject: &dyn Subject) {
     let store = subject.store();
     let (job, writer) = written(&store, 2).await;
-    store.end(&job, succeeded(), now()).await.expect("the wish is remembered");
+    store
+        .end(&job, succeeded(), now())
+        .await
+        .expect("the wish is remembered");
     store.leave(&job, &writer, now()).await.expect("a writer may leave");
-    let late = crate::Batch { number: writer.next, ..batch(&writer, vec![line("too late")]) };
+    let late = crate::Batch {
+        number: writer.next,
+        ..batch(&writer, vec![line("too late")])
+    };
     refused!(store.append(&job, &late).await, Error::Ended);
     refused!(store.join(&job, &slot("w")).await, Error::Ended);
     refused!(store.join(&job, &slot("another")).await, Error::Ended);
@@ -188,7 +261,10 @@ pub async fn a_batch_that_landed_before_the_end_still_answers_the_same(subject: 
     let (job, writer) = joined(&store, "w").await;
     let last = batch(&writer, vec![line("goodbye")]);
     let answer = store.append(&job, &last).await.expect("a batch in turn lands");
-    store.end(&job, succeeded(), now()).await.expect("the wish is remembered");
+    store
+        .end(&job, succeeded(), now())
+        .await
+        .expect("the wish is remembered");
     subject.pass(MOMENT).await;
     store.mark_silent(&job, &STRICT, now()).await.expect("it is judged");
     assert!(record(&store, &job).await.is_over());
@@ -203,15 +279,36 @@ pub async fn the_last_entry_says_how_and_how_much(subject: &dyn Subject) {
     let events = vec![
         line("one"),
         masked_line("[REDACTED] [REDACTED]", 2),
-        event(LogEvent::Gap { lines: Some(4), span: None, reason }),
+        event(LogEvent::Gap {
+            lines: Some(4),
+            span: None,
+            reason,
+        }),
     ];
-    store.append(&job, &batch(&writer, events)).await.expect("a batch in turn lands");
+    store
+        .append(&job, &batch(&writer, events))
+        .await
+        .expect("a batch in turn lands");
     store.leave(&job, &writer, now()).await.expect("a writer may leave");
-    let ending = Ending { outcome: Outcome::TimedOut, exit_code: None };
+    let ending = Ending {
+        outcome: Outcome::TimedOut,
+        exit_code: None,
+    };
     store.end(&job, ending, now()).await.expect("nobody writes");
     let last = store.read(&job, span(4, 4)).await.expect("a page is read");
-    let counts = Counts { lines: 2, redactions: 2, gaps: 1 };
-    assert_eq!(last[0].recorded.event, LogEvent::Ended { outcome: Outcome::TimedOut, exit_code: None, counts });
+    let counts = Counts {
+        lines: 2,
+        redactions: 2,
+        gaps: 1,
+    };
+    assert_eq!(
+        last[0].recorded.event,
+        LogEvent::Ended {
+            outcome: Outcome::TimedOut,
+            exit_code: None,
+            counts
+        }
+    );
     assert_eq!(last[0].recorded.phase, None);
     assert_eq!(record(&store, &job).await.counts, counts);
 }
@@ -222,7 +319,11 @@ pub async fn a_job_falls_silent_and_comes_back(subject: &dyn Subject) {
     let (job, mut writer) = written(&store, 1).await;
     for way in ["renew", "append", "join", "leave"] {
         subject.pass(MOMENT).await;
-        assert_eq!(store.mark_silent(&job, &PATIENT, now()).await.expect("it is judged"), State::Running, "{way}");
+        assert_eq!(
+            store.mark_silent(&job, &PATIENT, now()).await.expect("it is judged"),
+            State::Running,
+            "{way}"
+        );
         let state = store.mark_silent(&job, &STRICT, now()).await.expect("it is judged");
         assert!(matches!(state, State::Silent { .. }), "{way}: {state:?}");
         assert_eq!(record(&store, &job).await.state, state, "{way}");
@@ -238,17 +339,32 @@ pub async fn a_job_falls_silent_and_comes_back(subject: &dyn Subject) {
     }
     // Nobody is there to fall silent now.
     subject.pass(MOMENT).await;
-    assert_eq!(store.mark_silent(&job, &STRICT, now()).await.expect("it is judged"), State::Running);
+    assert_eq!(
+        store.mark_silent(&job, &STRICT, now()).await.expect("it is judged"),
+        State::Running
+    );
 }
 
 /// Of two writers, one that died does not make the job silent.
 pub async fn a_job_with_one_living_writer_is_not_silent(subject: &dyn Subject) {
     let store = subject.store();
     let (job, _dead) = written(&store, 1).await;
-    let two_seconds = Silence { silent_after: Duration::from_secs(2), ..PATIENT };
+    let two_seconds = Silence {
+        silent_after: Duration::from_secs(2),
+        ..PATIENT
+    };
     subject.pass(Duration::from_millis(2010)).await;
-    store.join(&job, &slot("alive")).await.expect("any number of writers may join");
-    assert_eq!(store.mark_silent(&job, &two_seconds, now()).await.expect("it is judged"), State::Running);
+    store
+        .join(&job, &slot("alive"))
+        .await
+        .expect("any number of writers may join");
+    assert_eq!(
+        store
+            .mark_silent(&job, &two_seconds, now())
+            .await
+            .expect("it is judged"),
+        State::Running
+    );
 }
 
 /// First silent, then over.
@@ -260,11 +376,23 @@ pub async fn a_job_silent_for_long_is_lost(subject: &dyn Subject) {
     assert!(matches!(state, State::Silent { .. }));
     let at = now();
     subject.pass(MOMENT).await;
-    let short = Silence { lost_after: SHORT, ..STRICT };
-    assert_eq!(store.mark_silent(&job, &short, at).await.expect("it is judged"), State::Ended);
+    let short = Silence {
+        lost_after: SHORT,
+        ..STRICT
+    };
+    assert_eq!(
+        store.mark_silent(&job, &short, at).await.expect("it is judged"),
+        State::Ended
+    );
     let known = record(&store, &job).await;
-    let lost = Ending { outcome: Outcome::Lost, exit_code: None };
-    assert_eq!((known.head, known.outcome(), known.ended), (seq(3), Some(lost), Some(at)));
+    let lost = Ending {
+        outcome: Outcome::Lost,
+        exit_code: None,
+    };
+    assert_eq!(
+        (known.head, known.outcome(), known.ended),
+        (seq(3), Some(lost), Some(at))
+    );
     refused!(store.renew(&job, &writer).await, Error::Ended);
 }
 
@@ -275,19 +403,37 @@ pub async fn a_job_nobody_comes_to_is_abandoned(subject: &dyn Subject) {
     let (left, writer) = written(&store, 2).await;
     store.leave(&left, &writer, now()).await.expect("a writer may leave");
     subject.pass(MOMENT).await;
-    let abandoned = Ending { outcome: Outcome::Abandoned, exit_code: None };
+    let abandoned = Ending {
+        outcome: Outcome::Abandoned,
+        exit_code: None,
+    };
     for (job, last) in [(never, 1), (left, 3)] {
-        assert_eq!(store.mark_silent(&job, &STRICT, now()).await.expect("it is judged"), State::Running);
-        let short = Silence { abandon_after: SHORT, ..PATIENT };
-        assert_eq!(store.mark_silent(&job, &short, now()).await.expect("it is judged"), State::Ended);
+        assert_eq!(
+            store.mark_silent(&job, &STRICT, now()).await.expect("it is judged"),
+            State::Running
+        );
+        let short = Silence {
+            abandon_after: SHORT,
+            ..PATIENT
+        };
+        assert_eq!(
+            store.mark_silent(&job, &short, now()).await.expect("it is judged"),
+            State::Ended
+        );
         let known = record(&store, &job).await;
         assert_eq!((known.head, known.outcome()), (seq(last), Some(abandoned)));
     }
     // Somebody who writes, however slowly, has not abandoned it.
     let (job, _) = written(&store, 1).await;
     subject.pass(MOMENT).await;
-    let short = Silence { abandon_after: SHORT, ..PATIENT };
-    assert_eq!(store.mark_silent(&job, &short, now()).await.expect("it is judged"), State::Running);
+    let short = Silence {
+        abandon_after: SHORT,
+        ..PATIENT
+    };
+    assert_eq!(
+        store.mark_silent(&job, &short, now()).await.expect("it is judged"),
+        State::Running
+    );
 }
 
 /// What is over stays as it is.
@@ -296,12 +442,25 @@ pub async fn an_ended_job_is_not_judged_again(subject: &dyn Subject) {
     let job = finished(&store, 1).await;
     let before = record(&store, &job).await;
     subject.pass(MOMENT).await;
-    let all_short = Silence { silent_after: SHORT, lost_after: SHORT, abandon_after: SHORT };
-    assert_eq!(store.mark_silent(&job, &all_short, now()).await.expect("it is judged"), State::Ended);
+    let all_short = Silence {
+        silent_after: SHORT,
+        lost_after: SHORT,
+        abandon_after: SHORT,
+    };
+    assert_eq!(
+        store.mark_silent(&job, &all_short, now()).await.expect("it is judged"),
+        State::Ended
+    );
     assert_eq!(record(&store, &job).await, before);
     assert_eq!(before.head, seq(2));
-    store.erase(&job, "ana", "a test", now()).await.expect("it can be erased");
-    assert_eq!(store.mark_silent(&job, &all_short, now()).await.expect("it is judged"), State::Erased);
+    store
+        .erase(&job, "ana", "a test", now())
+        .await
+        .expect("it can be erased");
+    assert_eq!(
+        store.mark_silent(&job, &all_short, now()).await.expect("it is judged"),
+        State::Erased
+    );
 }
 
 /// What was acknowledged is safe; what was not sent yet is not.
@@ -311,9 +470,15 @@ pub async fn what_was_acknowledged_can_be_confirmed(subject: &dyn Subject) {
     assert_eq!(record(&store, &job).await.confirmed, Seq::ZERO);
     write(&store, &job, &mut writer, 2).await;
     write(&store, &job, &mut writer, 3).await;
-    assert!(!store.confirm(&job, &writer.id, 3).await.expect("it is answered"), "batch 3 was never sent");
+    assert!(
+        !store.confirm(&job, &writer.id, 3).await.expect("it is answered"),
+        "batch 3 was never sent"
+    );
     assert!(store.confirm(&job, &writer.id, 2).await.expect("it is answered"));
     assert_eq!(record(&store, &job).await.confirmed, seq(5));
-    assert!(store.confirm(&job, &writer.id, 1).await.expect("it is answered"), "what was safe is still safe");
+    assert!(
+        store.confirm(&job, &writer.id, 1).await.expect("it is answered"),
+        "what was safe is still safe"
+    );
     assert_eq!(record(&store, &job).await.confirmed, seq(5));
 }

@@ -82,9 +82,8 @@ pub(super) fn read(flat: &[Value]) -> Result<Option<JobRecord>> {
     if let Some(outcome) = hash.parse("ending")? {
         record.ending = Some(Ending { outcome, exit_code: hash.parse("exit_code")? });
     }
-    let ended = hash.time("ended")?;
-    record.ended = ended.filter(|_| state == State::Ended);
-    if let Some(at) = ended.filter(|_| state == State::Erased) {
+    record.ended = hash.time("ended")?;
+    if let Some(at) = hash.time("erased_at")? {
         let word = |field| hash.text(field).unwrap_or_default().to_owned();
         record.erased = Some(Erasure { at, by: word("erased_by"), why: word("erased_why") });
     }
@@ -184,7 +183,7 @@ mod tests {
 
     #[test]
     fn an_erased_record_says_who_and_why() {
-        let record = read(&hash("owner|user:u|state|erased|head|7|lines|3|erased|9|erased_by|ana|erased_why|a key"));
+        let record = read(&hash("owner|user:u|state|erased|head|7|lines|3|erased_at|9|erased_by|ana|erased_why|a key"));
         let erased = record.expect("a good record").and_then(|record| record.erased).expect("it was erased");
         assert_eq!((erased.at.as_millis(), &*erased.by, &*erased.why), (9, "ana", "a key"));
     }

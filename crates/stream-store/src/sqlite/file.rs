@@ -23,7 +23,7 @@ const VERSION: i64 = 1;
 /// `entries` is clustered by its key, so a page of a log is one walk over neighbouring rows. Jobs have a number, since
 /// their name would otherwise stand in every row. `record` is the JSON of a `JobRecord` without its writers, who change
 /// with every batch and have a table; `landed` holds the answers a writer may ask for again; `masks` which entry each
-/// revision masked.
+/// revision masked; `residue` has a row as long as masked or erased text may still lie between the live rows.
 const TABLES: &str = "
 CREATE TABLE jobs (
     number INTEGER PRIMARY KEY,
@@ -59,6 +59,9 @@ CREATE TABLE masks (
     seq INTEGER NOT NULL,
     PRIMARY KEY (job, revision)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE residue (
+    number INTEGER PRIMARY KEY AUTOINCREMENT
+) STRICT;
 CREATE TABLE entries (
     job INTEGER NOT NULL,
     seq INTEGER NOT NULL,
@@ -82,9 +85,9 @@ pub(super) fn connect(path: &Path) -> Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // Deleted text is overwritten with zeros, also where a page is only rearranged. NORMAL: a power cut may cost the
-    // last moments (which `confirm` is for), never the file's soundness.
-    connection.execute_batch("PRAGMA secure_delete = ON; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;")?;
+    // Deleted text is overwritten with zeros where it stood; what that does not reach, `cleaning` does. NORMAL: a power
+    // cut may cost the last moments (which `confirm` is for), never the file's soundness.
+    connection.execute_batch("PRAGMA secure_delete = ON; PRAGMA synchronous = NORMAL;")?;
     Ok(connection)
 }
 
@@ -95,13 +98,24 @@ pub(super) fn others_may_read(path: &Path) -> bool {
 
 fn create(path: &Path) -> Result<()> {
     if path.as_os_str().is_empty() {
-        return Err(trouble::setting("the log file needs a path, as in sqlite:/var/lib/tailwater/log.db".to_owned()));
+        return Err(trouble::setting(
+            "the log file needs a path, as in sqlite:/var/lib/tailwater/log.db".to_owned(),
+        ));
     }
     if path.is_dir() {
-        return Err(trouble::setting(format!("{} is a folder: the log needs a file", path.display())));
+        return Err(trouble::setting(format!(
+            "{} is a folder: the log needs a file",
+            path.display()
+        )));
     }
     // SQLite gives its two companion files the mode of this one.
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path);
     file.map(drop).map_err(|error| trouble::file_system(path, error))
 }
 
@@ -167,6 +181,11 @@ fn write_ahead(connection: &Connection, path: &Path) -> Result<()> {
 }
 
 fn is_busy(source: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    let code = source.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
-    matches!(code, Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked))
+    let code = source
+        .downcast_ref::<rusqlite::Error>()
+        .and_then(rusqlite::Error::sqlite_error_code);
+    matches!(
+        code,
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+    )
 }

@@ -8,9 +8,9 @@ use futures::stream::{self, BoxStream, StreamExt as _};
 use log_model::{JobId, LogEntry, Seq, Span, Timestamp};
 use rusqlite::Connection;
 
-use super::records;
-use super::wakes::Listening;
 use super::Inner;
+use super::records;
+use super::watching::Listening;
 use crate::record::State;
 use crate::store::{Change, Error, Result};
 
@@ -83,7 +83,11 @@ impl Follower {
 
     async fn look(&mut self) {
         let (job, told, revision) = (self.job.clone(), self.told, self.revision);
-        match self.store.read(move |db, now| look(db, now, &job, told, revision)).await {
+        match self
+            .store
+            .read(move |db, now| look(db, now, &job, told, revision))
+            .await
+        {
             Ok(look) => self.tell(look),
             Err(error) => {
                 self.over = matches!(error, Error::NoSuchJob | Error::Erased);
@@ -98,7 +102,10 @@ impl Follower {
         if look.state == State::Erased {
             self.over = true;
             if !first_look {
-                self.ready.push_back(Ok(Change::Purged { seq: None, revision: look.revision }));
+                self.ready.push_back(Ok(Change::Purged {
+                    seq: None,
+                    revision: look.revision,
+                }));
             }
             self.ready.push_back(Err(Error::Erased));
             return;
@@ -106,7 +113,10 @@ impl Follower {
         let masked_through = look.masked.last().map_or(look.revision, |(revision, _)| *revision);
         self.revision = Some(masked_through);
         for (revision, seq) in look.masked {
-            self.ready.push_back(Ok(Change::Purged { seq: Some(seq), revision }));
+            self.ready.push_back(Ok(Change::Purged {
+                seq: Some(seq),
+                revision,
+            }));
         }
         if let (State::Running | State::Silent { .. }, true) = (look.state, look.state != self.state) {
             self.state = look.state;
@@ -115,6 +125,9 @@ impl Follower {
         if let Some(last) = look.entries.last() {
             self.told = last.seq;
             self.ready.push_back(Ok(Change::Entries(look.entries)));
+        } else {
+            // Nothing is held between here and the head: it was forgotten, or never used.
+            self.told = self.told.max(look.head);
         }
         let more = self.told < look.head || masked_through < look.revision;
         // An ended job has told everything once its last entry is told, or forgotten.
@@ -127,12 +140,24 @@ fn look(db: &Connection, now: Timestamp, job: &JobId, told: Seq, revision: Optio
     let job = records::require(db, job, now)?;
     let (head, state) = (job.record.head, job.record.state);
     if state == State::Erased {
-        return Ok(Look { entries: Vec::new(), head, state, masked: Vec::new(), revision: job.record.revision });
+        return Ok(Look {
+            entries: Vec::new(),
+            head,
+            state,
+            masked: Vec::new(),
+            revision: job.record.revision,
+        });
     }
     let entries = Span::after(told, head).map_or(Ok(Vec::new()), |span| records::read(db, &job, span))?;
     let masked = match revision {
         Some(revision) if revision < job.record.revision => records::masks_since(db, job.number, revision)?,
         _ => Vec::new(),
     };
-    Ok(Look { entries, head, state, masked, revision: job.record.revision })
+    Ok(Look {
+        entries,
+        head,
+        state,
+        masked,
+        revision: job.record.revision,
+    })
 }

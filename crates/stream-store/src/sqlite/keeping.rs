@@ -6,6 +6,7 @@ use std::time::Duration;
 use log_model::{JobId, LogEntry, Seq, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::cleaning;
 use super::records::{self, int, time};
 use crate::record::{Erasure, JobRecord, State};
 use crate::store::{Due, Error, JobPage, ListCursor, Result};
@@ -15,7 +16,8 @@ pub(super) const STEP: u64 = 1000;
 
 /// Records whose time is over go; the archive knows those jobs.
 pub(super) fn drop_expired(db: &Connection, now: Timestamp) -> Result<()> {
-    db.prepare_cached("DELETE FROM jobs WHERE expires <= ?1")?.execute([time(now)])?;
+    db.prepare_cached("DELETE FROM jobs WHERE expires <= ?1")?
+        .execute([time(now)])?;
     Ok(())
 }
 
@@ -34,9 +36,9 @@ pub(super) fn due(db: &Connection, now: Timestamp, before: Timestamp, limit: usi
 pub(super) fn list(db: &Connection, now: Timestamp, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage> {
     let after: i64 = match cursor {
         None => 0,
-        Some(ListCursor(text)) => {
-            text.parse().map_err(|_| super::trouble::setting("that is no place in the list of jobs".to_owned()))?
-        }
+        Some(ListCursor(text)) => text
+            .parse()
+            .map_err(|_| super::trouble::setting("that is no place in the list of jobs".to_owned()))?,
     };
     let limit = limit.max(1);
     let mut statement = db.prepare_cached(
@@ -46,7 +48,10 @@ pub(super) fn list(db: &Connection, now: Timestamp, cursor: Option<ListCursor>, 
     let rows = statement
         .query_map(params![after, time(now), limit_of(limit)], row_of)?
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    let next = rows.last().filter(|_| rows.len() == limit).map(|(number, ..)| ListCursor(number.to_string()));
+    let next = rows
+        .last()
+        .filter(|_| rows.len() == limit)
+        .map(|(number, ..)| ListCursor(number.to_string()));
     let jobs = rows.into_iter().map(|row| to_due(db, row)).collect::<Result<_>>()?;
     Ok(JobPage { jobs, next })
 }
@@ -58,9 +63,20 @@ fn row_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Listed> {
 }
 
 fn to_due(db: &Connection, (number, job, json): Listed) -> Result<Due> {
-    let job = JobId::new(&job).map_err(|_| Error::Damaged { what: "a job's name has no name's form".into() })?;
-    let record = records::with_writers(db, records::Job { number, record: records::parse(&json)? })?;
-    Ok(Due { job, record: Some(record) })
+    let job = JobId::new(&job).map_err(|_| Error::Damaged {
+        what: "a job's name has no name's form".into(),
+    })?;
+    let record = records::with_writers(
+        db,
+        records::Job {
+            number,
+            record: records::parse(&json)?,
+        },
+    )?;
+    Ok(Due {
+        job,
+        record: Some(record),
+    })
 }
 
 fn limit_of(limit: usize) -> i64 {
@@ -118,7 +134,8 @@ pub(super) fn forget(db: &Connection, now: Timestamp, job: &JobId, through: Seq,
 }
 
 fn delete_through(db: &Connection, job: i64, last: Seq) -> Result<()> {
-    db.prepare_cached("DELETE FROM entries WHERE job = ?1 AND seq <= ?2")?.execute(params![job, int(last.get())])?;
+    db.prepare_cached("DELETE FROM entries WHERE job = ?1 AND seq <= ?2")?
+        .execute(params![job, int(last.get())])?;
     Ok(())
 }
 
@@ -155,6 +172,7 @@ pub(super) fn mask(db: &Connection, now: Timestamp, job: &JobId, entry: &LogEntr
         db.prepare_cached("INSERT INTO masks (job, revision, seq) VALUES (?1, ?2, ?3)")?
             .execute(params![job.number, job.record.revision, int(entry.seq.get())])?;
         records::save(db, &job)?;
+        cleaning::note(db)?;
     }
     Ok(job.record.revision)
 }
@@ -172,11 +190,17 @@ pub(super) fn erase(
         job.record.state = State::Erased;
         job.record.revision += 1;
         job.record.held_from = job.record.head.next();
-        job.record.erased = Some(Erasure { at, by: by.to_owned(), why: why.to_owned() });
+        job.record.erased = Some(Erasure {
+            at,
+            by: by.to_owned(),
+            why: why.to_owned(),
+        });
         records::save(db, &job)?;
         records::drop_companions(db, job.number)?;
-        db.prepare_cached("UPDATE jobs SET expires = NULL WHERE number = ?1")?.execute([job.number])?;
+        db.prepare_cached("UPDATE jobs SET expires = NULL WHERE number = ?1")?
+            .execute([job.number])?;
     }
+    cleaning::note(db)?;
     Ok((job.number, job.record.revision))
 }
 

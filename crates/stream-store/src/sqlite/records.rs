@@ -27,7 +27,8 @@ pub(super) struct Slot {
 impl Slot {
     /// Until when its lease runs, for those who do not say how long one lasts.
     pub(super) fn lease_until(&self) -> Option<Timestamp> {
-        self.renewed.map(|renewed| renewed.plus(Silence::default().silent_after))
+        self.renewed
+            .map(|renewed| renewed.plus(Silence::default().silent_after))
     }
 }
 
@@ -52,9 +53,17 @@ fn seq(row: &Row<'_>, column: usize) -> rusqlite::Result<Seq> {
 pub(super) fn find(db: &Connection, job: &JobId, now: Timestamp) -> Result<Option<Job>> {
     let row = db
         .prepare_cached("SELECT number, record FROM jobs WHERE job = ?1 AND (expires IS NULL OR expires > ?2)")?
-        .query_row(params![job.as_str(), time(now)], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
+        .query_row(params![job.as_str(), time(now)], |row| {
+            Ok((row.get(0)?, row.get::<_, String>(1)?))
+        })
         .optional()?;
-    row.map(|(number, json)| Ok(Job { number, record: parse(&json)? })).transpose()
+    row.map(|(number, json)| {
+        Ok(Job {
+            number,
+            record: parse(&json)?,
+        })
+    })
+    .transpose()
 }
 
 pub(super) fn require(db: &Connection, job: &JobId, now: Timestamp) -> Result<Job> {
@@ -67,7 +76,11 @@ pub(super) fn parse(json: &str) -> Result<JobRecord> {
 
 /// The columns of a row that are there to be searched: over, held, touched.
 fn searched(record: &JobRecord) -> (bool, i64, i64) {
-    (record.is_over(), record.held().map_or(0, |span| int(span.len())), time(record.touched))
+    (
+        record.is_over(),
+        record.held().map_or(0, |span| int(span.len())),
+        time(record.touched),
+    )
 }
 
 fn to_json(record: &JobRecord) -> String {
@@ -94,7 +107,11 @@ pub(super) fn with_writers(db: &Connection, job: Job) -> Result<JobRecord> {
     record.writers = slots(db, job.number)?
         .into_iter()
         .map(|slot| {
-            let known = WriterRecord { fence: slot.fence, next: slot.next, lease_until: slot.lease_until() };
+            let known = WriterRecord {
+                fence: slot.fence,
+                next: slot.next,
+                lease_until: slot.lease_until(),
+            };
             (slot.id, known)
         })
         .collect();
@@ -102,7 +119,9 @@ pub(super) fn with_writers(db: &Connection, job: Job) -> Result<JobRecord> {
 }
 
 fn read_slot(row: &Row<'_>) -> rusqlite::Result<(String, Fence, u64, Option<Timestamp>)> {
-    let renewed = row.get::<_, Option<i64>>(3)?.map(|at| Timestamp::from_millis(at.try_into().unwrap_or(0)));
+    let renewed = row
+        .get::<_, Option<i64>>(3)?
+        .map(|at| Timestamp::from_millis(at.try_into().unwrap_or(0)));
     Ok((row.get(0)?, Fence(unsigned(row, 1)?), unsigned(row, 2)?, renewed))
 }
 
@@ -113,8 +132,15 @@ pub(super) fn slots(db: &Connection, job: i64) -> Result<Vec<Slot>> {
         .query_map([job], read_slot)?
         .map(|row| {
             let (id, fence, next, renewed) = row?;
-            let id = WriterId::new(&id).map_err(|_| Error::Damaged { what: "a writer's name has no name's form".into() })?;
-            Ok(Slot { id, fence, next, renewed })
+            let id = WriterId::new(&id).map_err(|_| Error::Damaged {
+                what: "a writer's name has no name's form".into(),
+            })?;
+            Ok(Slot {
+                id,
+                fence,
+                next,
+                renewed,
+            })
         })
         .collect()
 }
@@ -124,12 +150,23 @@ pub(super) fn slot(db: &Connection, job: i64, id: &WriterId) -> Result<Option<Sl
         .prepare_cached("SELECT writer, fence, next, renewed FROM writers WHERE job = ?1 AND writer = ?2")?
         .query_row(params![job, id.as_str()], read_slot)
         .optional()?;
-    Ok(row.map(|(_, fence, next, renewed)| Slot { id: id.clone(), fence, next, renewed }))
+    Ok(row.map(|(_, fence, next, renewed)| Slot {
+        id: id.clone(),
+        fence,
+        next,
+        renewed,
+    }))
 }
 
 pub(super) fn save_slot(db: &Connection, job: i64, slot: &Slot) -> Result<()> {
     db.prepare_cached("REPLACE INTO writers (job, writer, fence, next, renewed) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![job, slot.id.as_str(), int(slot.fence.0), int(slot.next), slot.renewed.map(time)])?;
+        .execute(params![
+            job,
+            slot.id.as_str(),
+            int(slot.fence.0),
+            int(slot.next),
+            slot.renewed.map(time)
+        ])?;
     Ok(())
 }
 
@@ -138,7 +175,10 @@ pub(super) fn push(db: &Connection, job: &mut Job, events: impl IntoIterator<Ite
     let mut statement = db.prepare_cached("INSERT INTO entries (job, seq, json) VALUES (?1, ?2, ?3)")?;
     let mut json = Vec::with_capacity(256);
     for recorded in events {
-        let entry = LogEntry { seq: job.record.head.next(), recorded };
+        let entry = LogEntry {
+            seq: job.record.head.next(),
+            recorded,
+        };
         json.clear();
         entry.write_json(&mut json);
         statement.execute(params![job.number, int(entry.seq.get()), text(&json)])?;
@@ -168,15 +208,24 @@ pub(super) fn read(db: &Connection, job: &Job, span: Span) -> Result<Vec<LogEntr
     };
     let mut statement =
         db.prepare_cached("SELECT seq, json FROM entries WHERE job = ?1 AND seq BETWEEN ?2 AND ?3 LIMIT ?4")?;
-    let bounds = params![job.number, int(span.first().get()), int(span.last().get()), int(READ_LIMIT)];
+    let bounds = params![
+        job.number,
+        int(span.first().get()),
+        int(span.last().get()),
+        int(READ_LIMIT)
+    ];
     let mut rows = statement.query(bounds)?;
     let mut entries = Vec::new();
     let mut expected = span.first();
     while let Some(row) = rows.next()? {
-        let json = row.get_ref(1)?.as_bytes().map_err(|_| Error::Damaged { what: "an entry that is no text".into() })?;
+        let json = row.get_ref(1)?.as_bytes().map_err(|_| Error::Damaged {
+            what: "an entry that is no text".into(),
+        })?;
         let entry = decode(json)?;
         if entry.seq != seq(row, 0)? {
-            return Err(Error::Damaged { what: "an entry in another one's place".into() });
+            return Err(Error::Damaged {
+                what: "an entry in another one's place".into(),
+            });
         }
         explain(&job.record, expected, entry.seq.prev())?;
         expected = entry.seq.next();
@@ -191,14 +240,17 @@ pub(super) fn read(db: &Connection, job: &Job, span: Span) -> Result<Vec<LogEntr
 /// Whether `first` to `last`, where no entry was found, is known to be empty.
 fn explain(record: &JobRecord, first: Seq, last: Seq) -> Result<()> {
     match Span::new(first, last) {
-        Ok(hole) if record.unused_in(hole) < hole.len() => {
-            Err(Error::Damaged { what: format!("entries {hole} are missing") })
-        }
+        Ok(hole) if record.unused_in(hole) < hole.len() => Err(Error::Damaged {
+            what: format!("entries {hole} are missing"),
+        }),
         _ => Ok(()),
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the table holds only what push and replace wrote there")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the table holds only what push and replace wrote there"
+)]
 fn decode(json: &[u8]) -> Result<LogEntry> {
     log_model::entry::decode_trusted(json).map_err(trouble::bad_entry)
 }
@@ -207,7 +259,9 @@ fn decode(json: &[u8]) -> Result<LogEntry> {
 pub(super) fn landed(db: &Connection, job: i64, writer: &WriterId, number: u64) -> Result<Option<(Seq, Seq)>> {
     let row = db
         .prepare_cached("SELECT first, last FROM landed WHERE job = ?1 AND writer = ?2 AND number = ?3")?
-        .query_row(params![job, writer.as_str(), int(number)], |row| Ok((seq(row, 0)?, seq(row, 1)?)))
+        .query_row(params![job, writer.as_str(), int(number)], |row| {
+            Ok((seq(row, 0)?, seq(row, 1)?))
+        })
         .optional()?;
     Ok(row)
 }
@@ -218,7 +272,13 @@ const ANSWERS: u64 = 64;
 
 pub(super) fn remember(db: &Connection, job: i64, writer: &WriterId, number: u64, first: Seq, last: Seq) -> Result<()> {
     db.prepare_cached("INSERT INTO landed (job, writer, number, first, last) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![job, writer.as_str(), int(number), int(first.get()), int(last.get())])?;
+        .execute(params![
+            job,
+            writer.as_str(),
+            int(number),
+            int(first.get()),
+            int(last.get())
+        ])?;
     db.prepare_cached("DELETE FROM landed WHERE job = ?1 AND writer = ?2 AND number <= ?3")?
         .execute(params![job, writer.as_str(), int(number) - int(ANSWERS)])?;
     Ok(())
@@ -226,8 +286,9 @@ pub(super) fn remember(db: &Connection, job: i64, writer: &WriterId, number: u64
 
 /// What followers need to know of the masked entries since `revision`.
 pub(super) fn masks_since(db: &Connection, job: i64, revision: u32) -> Result<Vec<(u32, Seq)>> {
-    let mut statement =
-        db.prepare_cached("SELECT revision, seq FROM masks WHERE job = ?1 AND revision > ?2 ORDER BY revision LIMIT 1000")?;
+    let mut statement = db.prepare_cached(
+        "SELECT revision, seq FROM masks WHERE job = ?1 AND revision > ?2 ORDER BY revision LIMIT 1000",
+    )?;
     let masks = statement
         .query_map(params![job, revision], |row| Ok((row.get(0)?, seq(row, 1)?)))?
         .collect::<rusqlite::Result<_>>()?;
@@ -237,12 +298,17 @@ pub(super) fn masks_since(db: &Connection, job: i64, revision: u32) -> Result<Ve
 /// Takes away what only a job that still writes needs: writers, their answers, the masks' list.
 pub(super) fn drop_companions(db: &Connection, job: i64) -> Result<()> {
     for table in ["writers", "landed", "masks"] {
-        db.prepare_cached(&format!("DELETE FROM {table} WHERE job = ?1"))?.execute([job])?;
+        db.prepare_cached(&format!("DELETE FROM {table} WHERE job = ?1"))?
+            .execute([job])?;
     }
     Ok(())
 }
 
 /// Refuses a job whose text was erased.
 pub(super) fn not_erased(job: &Job) -> Result<()> {
-    if job.record.state == State::Erased { Err(Error::Erased) } else { Ok(()) }
+    if job.record.state == State::Erased {
+        Err(Error::Erased)
+    } else {
+        Ok(())
+    }
 }

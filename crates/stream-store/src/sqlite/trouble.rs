@@ -11,10 +11,12 @@ use crate::store::Error;
 pub(super) fn in_use(error: rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Error::Full,
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            Error::Damaged { what: "SQLite found the file malformed".to_owned() }
-        }
-        _ => Error::Unavailable { source: Box::new(error) },
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Damaged {
+            what: "SQLite found the file malformed".to_owned(),
+        },
+        _ => Error::Unavailable {
+            source: Box::new(error),
+        },
     }
 }
 
@@ -32,7 +34,10 @@ pub(super) fn on_opening(path: &Path, error: Error) -> Error {
             other => other,
         };
     };
-    match source.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code) {
+    match source
+        .downcast_ref::<rusqlite::Error>()
+        .and_then(rusqlite::Error::sqlite_error_code)
+    {
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => cannot_write(path),
         _ => error,
     }
@@ -48,7 +53,10 @@ pub(super) fn cannot_write(path: &Path) -> Error {
 
 /// The file is something else.
 pub(super) fn not_a_log(path: &Path) -> Error {
-    setting(format!("{} is not a log file of Tailwater: name another file, or one that does not exist yet", path.display()))
+    setting(format!(
+        "{} is not a log file of Tailwater: name another file, or one that does not exist yet",
+        path.display()
+    ))
 }
 
 /// A file system's own words.
@@ -57,11 +65,14 @@ pub(super) fn file_system(path: &Path, error: std::io::Error) -> Error {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::Full,
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => cannot_write(path),
-        ErrorKind::NotFound | ErrorKind::NotADirectory => {
-            setting(format!("the folder of the log file {} does not exist: create it, or name another file", path.display()))
-        }
+        ErrorKind::NotFound | ErrorKind::NotADirectory => setting(format!(
+            "the folder of the log file {} does not exist: create it, or name another file",
+            path.display()
+        )),
         ErrorKind::IsADirectory => setting(format!("{} is a folder: the log needs a file", path.display())),
-        _ => Error::Unavailable { source: Box::new(error) },
+        _ => Error::Unavailable {
+            source: Box::new(error),
+        },
     }
 }
 
@@ -71,10 +82,14 @@ pub(super) fn setting(problem: String) -> Error {
 
 /// A stored record that is not one.
 pub(super) fn bad_record(error: serde_json::Error) -> Error {
-    Error::Damaged { what: format!("a job's record cannot be read (column {})", error.column()) }
+    Error::Damaged {
+        what: format!("a job's record cannot be read (column {})", error.column()),
+    }
 }
 
 /// A stored entry that is not one.
 pub(super) fn bad_entry(error: DecodeError) -> Error {
-    Error::Damaged { what: error.to_string() }
+    Error::Damaged {
+        what: error.to_string(),
+    }
 }

@@ -1,8 +1,6 @@
 //! A job's life: opened, joined, written to, left, fallen silent, ended. Each function is one transaction's work.
 
-use log_model::{
-    Fence, JobId, LogEvent, Outcome, Owner, Phase, Recorded, Seq, StageState, Timestamp, WriterId,
-};
+use log_model::{Fence, JobId, LogEvent, Outcome, Owner, Phase, Recorded, Seq, StageState, Timestamp, WriterId};
 use rusqlite::{Connection, params};
 
 use super::records::{self, Job, Slot, time};
@@ -20,7 +18,8 @@ pub(super) fn open(db: &Connection, now: Timestamp, job: &JobId, owner: &Owner, 
         return records::with_writers(db, known);
     }
     // A record whose time is over makes room.
-    db.prepare_cached("DELETE FROM jobs WHERE job = ?1 AND expires <= ?2")?.execute(params![job.as_str(), time(now)])?;
+    db.prepare_cached("DELETE FROM jobs WHERE job = ?1 AND expires <= ?2")?
+        .execute(params![job.as_str(), time(now)])?;
     let mut record = JobRecord::opened(owner.clone(), at);
     record.touched = now;
     records::insert(db, job, &record)?;
@@ -31,12 +30,21 @@ pub(super) fn join(db: &Connection, now: Timestamp, job: &JobId, slot: &WriterId
     let mut job = still_running(db, now, job)?;
     let known = records::slot(db, job.number, slot)?;
     let (fence, next) = known.map_or((Fence(1), 1), |known| (Fence(known.fence.0 + 1), known.next));
-    let taken = Slot { id: slot.clone(), fence, next, renewed: Some(now) };
+    let taken = Slot {
+        id: slot.clone(),
+        fence,
+        next,
+        renewed: Some(now),
+    };
     records::save_slot(db, job.number, &taken)?;
     job.record.touched = now;
     job.record.state = State::Running;
     records::save(db, &job)?;
-    Ok(Writer { id: taken.id, fence, next })
+    Ok(Writer {
+        id: taken.id,
+        fence,
+        next,
+    })
 }
 
 pub(super) fn renew(db: &Connection, now: Timestamp, job: &JobId, writer: &Writer) -> Result<()> {
@@ -77,7 +85,11 @@ pub(super) fn end(db: &Connection, now: Timestamp, job: &JobId, ending: Ending, 
     records::not_erased(&job)?;
     if job.record.state == State::Ended {
         let same = job.record.ending.is_some_and(|first| first.outcome == ending.outcome);
-        return if same { Ok(Ended::At(job.record.head)) } else { Err(Error::Ended) };
+        return if same {
+            Ok(Ended::At(job.record.head))
+        } else {
+            Err(Error::Ended)
+        };
     }
     let ending = *job.record.ending.get_or_insert(ending);
     // Whoever judged the job silent found every lease lapsed.
@@ -93,8 +105,15 @@ pub(super) fn end(db: &Connection, now: Timestamp, job: &JobId, ending: Ending, 
 }
 
 pub(super) fn append(db: &Connection, now: Timestamp, job: &JobId, batch: Batch) -> Result<Appended> {
-    if batch.events.is_empty() || batch.events.iter().any(|recorded| matches!(recorded.event, LogEvent::Ended { .. })) {
-        return Err(trouble::setting("a batch holds one event or more, and never a job's end".to_owned()));
+    if batch.events.is_empty()
+        || batch
+            .events
+            .iter()
+            .any(|recorded| matches!(recorded.event, LogEvent::Ended { .. }))
+    {
+        return Err(trouble::setting(
+            "a batch holds one event or more, and never a job's end".to_owned(),
+        ));
     }
     let mut job = records::require(db, job, now)?;
     records::not_erased(&job)?;
@@ -182,7 +201,11 @@ fn judge(record: &JobRecord, slots: &[Slot], silence: &Silence, now: Timestamp) 
         return Verdict::Stands(record.state);
     }
     // As long as one of several writers is alive, the job is not silent.
-    let lapses = slots.iter().filter_map(|slot| slot.renewed).max().map(|renewed| renewed.plus(silence.silent_after));
+    let lapses = slots
+        .iter()
+        .filter_map(|slot| slot.renewed)
+        .max()
+        .map(|renewed| renewed.plus(silence.silent_after));
     match (lapses, record.ending) {
         (Some(lapses), _) if now < lapses => Verdict::Stands(State::Running),
         (_, Some(ending)) => Verdict::Ends(ending),
@@ -196,7 +219,10 @@ fn judge(record: &JobRecord, slots: &[Slot], silence: &Silence, now: Timestamp) 
 }
 
 fn without_a_word(outcome: Outcome) -> Ending {
-    Ending { outcome, exit_code: None }
+    Ending {
+        outcome,
+        exit_code: None,
+    }
 }
 
 fn still_running(db: &Connection, now: Timestamp, job: &JobId) -> Result<Job> {
@@ -209,18 +235,35 @@ fn still_running(db: &Connection, now: Timestamp, job: &JobId) -> Result<Job> {
 }
 
 fn holder(db: &Connection, job: &Job, id: &WriterId, fence: Fence) -> Result<Slot> {
-    records::slot(db, job.number, id)?.filter(|slot| slot.fence == fence).ok_or(Error::Fenced)
+    records::slot(db, job.number, id)?
+        .filter(|slot| slot.fence == fence)
+        .ok_or(Error::Fenced)
 }
 
 fn anybody_writes(db: &Connection, job: &Job, now: Timestamp) -> Result<bool> {
-    Ok(records::slots(db, job.number)?.iter().filter_map(Slot::lease_until).any(|until| now < until))
+    Ok(records::slots(db, job.number)?
+        .iter()
+        .filter_map(Slot::lease_until)
+        .any(|until| now < until))
 }
 
 fn write_end(db: &Connection, job: &mut Job, ending: Ending, at: Timestamp) -> Result<()> {
-    let event =
-        LogEvent::Ended { outcome: ending.outcome, exit_code: ending.exit_code, counts: job.record.counts };
-    records::push(db, job, [Recorded { ts: at, phase: None, event }])?;
-    db.prepare_cached("UPDATE writers SET renewed = NULL WHERE job = ?1")?.execute([job.number])?;
+    let event = LogEvent::Ended {
+        outcome: ending.outcome,
+        exit_code: ending.exit_code,
+        counts: job.record.counts,
+    };
+    records::push(
+        db,
+        job,
+        [Recorded {
+            ts: at,
+            phase: None,
+            event,
+        }],
+    )?;
+    db.prepare_cached("UPDATE writers SET renewed = NULL WHERE job = ?1")?
+        .execute([job.number])?;
     job.record.ending = Some(ending);
     job.record.ended = Some(at);
     job.record.state = State::Ended;
@@ -233,16 +276,29 @@ fn note_phase(phases: &mut Vec<PhaseRecord>, recorded: &Recorded) {
         return;
     };
     let known = |phases: &mut Vec<PhaseRecord>, phase: &Phase, started| {
-        phases.iter().position(|known| known.phase == *phase).unwrap_or_else(|| {
-            phases.push(PhaseRecord { phase: phase.clone(), started, duration_ms: None, exit_code: None });
-            phases.len() - 1
-        })
+        phases
+            .iter()
+            .position(|known| known.phase == *phase)
+            .unwrap_or_else(|| {
+                phases.push(PhaseRecord {
+                    phase: phase.clone(),
+                    started,
+                    duration_ms: None,
+                    exit_code: None,
+                });
+                phases.len() - 1
+            })
     };
     match *state {
         StageState::Started => {
             let index = known(phases, phase, recorded.ts);
             let phase = phase.clone();
-            phases[index] = PhaseRecord { phase, started: recorded.ts, duration_ms: None, exit_code: None };
+            phases[index] = PhaseRecord {
+                phase,
+                started: recorded.ts,
+                duration_ms: None,
+                exit_code: None,
+            };
         }
         StageState::Finished { exit_code, duration_ms } => {
             let started = recorded.ts.minus(std::time::Duration::from_millis(duration_ms));

@@ -8,7 +8,7 @@ if record.state == 'erased' then
   return { OK, revision }
 end
 local kept = { 'owner', record.owner, 'state', 'erased', 'head', record.head, 'held_from', int(record.head + 1),
-  'revision', revision + 1, 'erased', ARGV[5], 'erased_by', ARGV[3], 'erased_why', ARGV[4] }
+  'revision', revision + 1, 'erased_at', ARGV[5], 'erased_by', ARGV[3], 'erased_why', ARGV[4] }
 for _, field in ipairs({ 'unused', 'confirmed', 'archived', 'lines', 'redactions', 'gaps', 'phases', 'opened', 'touched',
   'ending', 'exit_code', 'ended', 'replid', 'claim' }) do
   if record[field] then

@@ -15,4 +15,6 @@ running(record, time)
 if was ~= 'running' then
   wake()
 end
-return { OK, fence, next }
+-- How many replicas there are is for `confirm`, which must not take a stopped one for one that never was.
+local replicas = string.match(call('INFO', 'replication'), 'connected_slaves:(%d+)')
+return { OK, fence, next, tonumber(replicas) }

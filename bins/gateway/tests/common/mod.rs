@@ -1,0 +1,340 @@
+//! A gateway on port 0 over a SQLite store of its own, and a client that sees every byte.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use log_model::{JobId, Outcome, Recorded, Timestamp, WriterId};
+use sse_codec::Decoder;
+use stream_store::{Appended, Batch, Ending, LogStore, SqliteStore, Writer};
+use tailwater_gateway::{App, ClerkGatekeeper, Gatekeeper, Origins, Parts, Settings};
+use tempfile::TempDir;
+use testkit::builders::owner;
+use testkit::clerk::Clerk;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub const ORIGIN: &str = "https://app.example.com";
+/// Every wait of these tests ends at the latest then.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// Waits for something, with a limit.
+#[track_caller]
+pub fn within<T>(what: impl Future<Output = T>) -> impl Future<Output = T> {
+    let place = std::panic::Location::caller();
+    async move {
+        tokio::time::timeout(LIMIT, what).await.unwrap_or_else(|_| panic!("nothing came for {LIMIT:?}, at {place}"))
+    }
+}
+
+pub struct Gateway {
+    pub address: SocketAddr,
+    pub admin: SocketAddr,
+    pub store: Arc<dyn LogStore>,
+    pub clerk: Clerk,
+    stop: Option<oneshot::Sender<()>>,
+    pub serving: JoinHandle<tailwater_gateway::Result<()>>,
+    directory: TempDir,
+}
+
+pub fn settings() -> Settings {
+    Settings { origins: Origins::new([ORIGIN]).unwrap(), page_rate: 10_000.0, ..Settings::default() }
+}
+
+pub fn sqlite(directory: &TempDir) -> Arc<dyn LogStore> {
+    Arc::new(SqliteStore::open(&directory.path().join("log.sqlite")).unwrap())
+}
+
+pub fn clerk_gatekeeper(clerk: &Clerk, origins: &Origins) -> Arc<dyn Gatekeeper> {
+    let policy = auth_clerk::Policy {
+        issuer: "https://clerk.example.com".to_owned(),
+        authorized_parties: vec!["https://app.example.com".to_owned()],
+        ..auth_clerk::Policy::default()
+    };
+    let keys = auth_clerk::Keys::pem(&clerk.pem()).unwrap();
+    Arc::new(ClerkGatekeeper::new(auth_clerk::Verifier::new(policy, keys).unwrap(), None, origins.clone()))
+}
+
+impl Gateway {
+    pub async fn start() -> Self {
+        Self::with(settings()).await
+    }
+
+    pub async fn with(settings: Settings) -> Self {
+        Self::over(settings, |store| store).await
+    }
+
+    /// A gateway whose store is another one's wrapping; tests go on writing to the inner one.
+    pub async fn over(settings: Settings, wrap: impl FnOnce(Arc<dyn LogStore>) -> Arc<dyn LogStore>) -> Self {
+        let clerk = Clerk::new();
+        let gatekeeper = clerk_gatekeeper(&clerk, &settings.origins);
+        Self::of(settings, wrap, gatekeeper, clerk).await
+    }
+
+    pub async fn of(
+        settings: Settings,
+        wrap: impl FnOnce(Arc<dyn LogStore>) -> Arc<dyn LogStore>,
+        gatekeeper: Arc<dyn Gatekeeper>,
+        clerk: Clerk,
+    ) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = sqlite(&directory);
+        let parts = Parts { store: wrap(Arc::clone(&store)), archive: None, gatekeeper, settings };
+        let app = App::build(parts).unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, admin_address) = (listener.local_addr().unwrap(), admin.local_addr().unwrap());
+        let serving = tokio::spawn(tailwater_gateway::serve(app, listener, Some(admin), async {
+            let _ = stopped.await;
+        }));
+        Self { address, admin: admin_address, store, clerk, stop: Some(stop), serving, directory }
+    }
+
+    /// What SIGTERM does.
+    pub fn terminate(&mut self) {
+        self.stop.take().expect("terminated once").send(()).expect("it serves");
+    }
+
+    pub fn token(&self, name: &str) -> String {
+        self.clerk.session(&format!("user_{name}")).token()
+    }
+
+    pub fn get(&self, path: &str) -> Ask {
+        Ask { address: self.address, request: Request::get(path).header("host", "gateway.test") }
+    }
+
+    /// As a user of this name.
+    pub fn get_as(&self, name: &str, path: &str) -> Ask {
+        self.get(path).header("authorization", &format!("Bearer {}", self.token(name)))
+    }
+
+    pub fn get_admin(&self, path: &str) -> Ask {
+        Ask { address: self.admin, request: Request::get(path).header("host", "gateway.test") }
+    }
+
+    /// A job of a user, with a writer.
+    pub async fn job(&self, name: &str) -> Job {
+        let job = testkit::builders::unique_job("job");
+        let at = testkit::builders::T0;
+        self.store.open(&job, &owner(name), at).await.unwrap();
+        let writer = self.store.join(&job, &WriterId::new("w1").unwrap()).await.unwrap();
+        Job { store: Arc::clone(&self.store), next: std::sync::atomic::AtomicU64::new(writer.next), job, writer }
+    }
+}
+
+/// A job being written.
+pub struct Job {
+    pub store: Arc<dyn LogStore>,
+    pub job: JobId,
+    pub writer: Writer,
+    next: std::sync::atomic::AtomicU64,
+}
+
+impl Job {
+    pub async fn append(&self, events: Vec<Recorded>) -> Appended {
+        let number = self.next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let batch = Batch { writer: self.writer.id.clone(), fence: self.writer.fence, number, events };
+        self.store.append(&self.job, &batch).await.unwrap()
+    }
+
+    /// `line FIRST` to `line LAST`.
+    pub async fn lines(&self, numbers: std::ops::RangeInclusive<u64>) -> Appended {
+        self.append(testkit::builders::lines(numbers)).await
+    }
+
+    pub async fn end(&self) {
+        let at = Timestamp::from_millis(testkit::builders::T0.as_millis() + 1000);
+        self.store.leave(&self.job, &self.writer, at).await.unwrap();
+        let ending = Ending { outcome: Outcome::Succeeded, exit_code: Some(0) };
+        self.store.end(&self.job, ending, at).await.unwrap();
+    }
+
+    pub fn path(&self, rest: &str) -> String {
+        format!("/v1/jobs/{}{rest}", self.job)
+    }
+
+    pub fn stream(&self) -> String {
+        self.path("/logs/stream")
+    }
+}
+
+/// A request being put together.
+pub struct Ask {
+    pub address: SocketAddr,
+    pub request: http::request::Builder,
+}
+
+impl Ask {
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    pub fn method(mut self, method: &str) -> Self {
+        self.request = self.request.method(method);
+        self
+    }
+
+    /// Sends it; the body is still to come.
+    pub async fn send(self) -> http::Response<Incoming> {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        within(sender.send_request(self.request.body(Empty::<Bytes>::new()).unwrap())).await.unwrap()
+    }
+
+    /// Sends it and reads the whole answer.
+    pub async fn whole(self) -> Whole {
+        let (head, body) = self.send().await.into_parts();
+        let body = within(body.collect()).await.unwrap().to_bytes();
+        Whole { status: head.status, headers: head.headers, body }
+    }
+
+    /// Sends it and reads events.
+    pub async fn events(self) -> Events {
+        Events::of(self.send().await)
+    }
+
+    /// As `events`, over HTTP/2.
+    pub async fn events_over_http2(self) -> Events {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let (mut sender, connection) =
+            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let mut request = self.request.body(Empty::<Bytes>::new()).unwrap();
+        let target = format!("http://gateway.test{}", request.uri());
+        *request.uri_mut() = target.parse().unwrap();
+        request.headers_mut().remove("host");
+        Events::of(within(sender.send_request(request)).await.unwrap())
+    }
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Whole {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Whole {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    #[track_caller]
+    pub fn refused(&self, status: u16, code: &str) {
+        assert_eq!(self.status, status, "{}", self.text());
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let problem = self.json();
+        assert_eq!(problem["code"], code);
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["request_id"], self.header("x-request-id"));
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    pub event: String,
+    pub id: Option<u64>,
+    pub data: serde_json::Value,
+}
+
+/// A stream being read.
+pub struct Events {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub retry: Option<Duration>,
+    body: Incoming,
+    decoder: Decoder,
+    last_id: String,
+    /// Everything that came, as it came.
+    pub raw: Vec<u8>,
+}
+
+impl Events {
+    pub fn of(response: http::Response<Incoming>) -> Self {
+        let (head, body) = response.into_parts();
+        assert_eq!(head.status, 200, "a stream was expected");
+        let decoder = Decoder::default();
+        Self { status: head.status, headers: head.headers, retry: None, body, decoder, last_id: String::new(), raw: Vec::new() }
+    }
+
+    /// The next event; none once the stream is over.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.decoder.next() {
+                let event = event.unwrap();
+                let event = Event { event: event.event.to_owned(), id: None, data: serde_json::from_str(event.data).unwrap() };
+                self.retry = self.decoder.retry();
+                let id = self.decoder.last_event_id();
+                let id = (id != self.last_id).then(|| id.to_owned());
+                if let Some(id) = &id {
+                    self.last_id.clone_from(id);
+                }
+                return Some(Event { id: id.map(|id| id.parse().unwrap()), ..event });
+            }
+            let frame = within(self.body.frame()).await?.unwrap();
+            let mut data = frame.into_data().unwrap();
+            let data = data.copy_to_bytes(data.remaining());
+            assert!(data.ends_with(b"\n\n"), "a frame holds whole blocks");
+            self.raw.extend_from_slice(&data);
+            self.decoder.push(&data);
+        }
+    }
+
+    /// The next event, which must have this name.
+    #[track_caller]
+    pub fn expect(&mut self, name: &str) -> impl Future<Output = Event> + use<'_> {
+        let (name, place) = (name.to_owned(), std::panic::Location::caller());
+        async move {
+            let event = self.next().await.unwrap_or_else(|| panic!("the stream ended before {name}, at {place}"));
+            assert_eq!(event.event, name, "{event:?}, at {place}");
+            event
+        }
+    }
+
+    /// The ids of the entries up to and including this one.
+    pub async fn ids_through(&mut self, last: u64) -> Vec<u64> {
+        let mut ids = Vec::new();
+        while ids.last() != Some(&last) {
+            let event = self.next().await.expect("more entries");
+            if let Some(seq) = event.data["seq"].as_u64() {
+                assert_eq!(event.id, Some(seq));
+                ids.push(seq);
+            }
+        }
+        ids
+    }
+
+    pub async fn closed(&mut self) {
+        assert_eq!(self.next().await, None, "the stream should be over");
+    }
+}
+
+/// Waits until something is so, looking again and again.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let start = tokio::time::Instant::now();
+    while !is_so().await {
+        assert!(start.elapsed() < LIMIT, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

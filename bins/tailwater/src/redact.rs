@@ -1,0 +1,167 @@
+//! `tailwater redact`: the capture's own screen and redaction as a filter, so that anyone can try it on their logs.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Read, Write};
+use std::process::ExitCode;
+
+use ::redact::{Redactor, Scrubber};
+use capture::Screen;
+use log_model::{Masked, RuleId};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::config::Redact;
+
+/// How much of standard input is read at once.
+const CHUNK: usize = 64 * 1024;
+
+/// Filters standard input to standard output, or prints the table of rules.
+///
+/// # Errors
+/// When a named variable is not set, a record is no record, or reading or writing fails.
+pub fn redact(args: &Redact) -> Result<ExitCode, Error> {
+    let mut builder = Redactor::builder();
+    for name in &args.known_env {
+        let value = std::env::var(name).map_err(|_| Error::Setting {
+            problem: format!("--known-env {name}: there is no such environment variable, or it is no text"),
+        })?;
+        builder = builder.known_secret(value);
+    }
+    let redactor = builder.build()?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    if args.list_rules {
+        list_rules(&redactor, &mut out)?;
+    } else if args.jsonl {
+        records(&redactor, std::io::stdin().lock(), &mut out)?;
+    } else {
+        filter(&redactor, std::io::stdin().lock(), &mut out)?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list_rules(redactor: &Redactor, out: &mut impl Write) -> std::io::Result<()> {
+    for rule in redactor.rules() {
+        writeln!(out, "{:<44}  {:<44}  {:<14}  {}", rule.id.as_str(), rule.name, rule.group, rule.source)?;
+    }
+    Ok(())
+}
+
+/// One stream from screen to scrubber: what a capture does to one output of a command.
+struct Stream {
+    screen: Screen,
+    scrubber: Scrubber,
+}
+
+impl Stream {
+    fn new(redactor: &Redactor) -> Self {
+        Self { screen: Screen::pipe(), scrubber: redactor.scrubber() }
+    }
+
+    fn push(&mut self, bytes: &[u8], emit: &mut impl FnMut(&str, Vec<Masked>)) {
+        let Self { screen, scrubber } = self;
+        screen.push(bytes, &mut |line| scrub(scrubber, line.text, emit));
+    }
+
+    fn finish(mut self, emit: &mut impl FnMut(&str, Vec<Masked>)) {
+        let Self { screen, scrubber } = &mut self;
+        screen.finish(&mut |line| scrub(scrubber, line.text, emit));
+    }
+}
+
+fn scrub(scrubber: &mut Scrubber, line: &str, emit: &mut impl FnMut(&str, Vec<Masked>)) {
+    let scrubbed = scrubber.scrub(line);
+    emit(scrubbed.text.as_str(), scrubbed.masked);
+}
+
+fn filter(redactor: &Redactor, mut input: impl Read, out: &mut impl Write) -> Result<(), Error> {
+    let mut stream = Stream::new(redactor);
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let mut written = Ok(());
+        let mut emit = |text: &str, _: Vec<Masked>| {
+            if written.is_ok() {
+                written = writeln!(out, "{text}");
+            }
+        };
+        match input.read(&mut chunk) {
+            Ok(0) => {
+                stream.finish(&mut emit);
+                return Ok(written?);
+            }
+            Ok(read) => {
+                stream.push(&chunk[..read], &mut emit);
+                written?;
+                // What is complete is passed on at once: somebody may be watching.
+                out.flush()?;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// A record to redact, on a line of its own.
+#[derive(Deserialize)]
+struct Record {
+    id: serde_json::Value,
+    text: String,
+    #[serde(default)]
+    known: Vec<String>,
+}
+
+/// What became of it.
+#[derive(Serialize)]
+struct Redacted {
+    id: serde_json::Value,
+    text: String,
+    masked: Vec<Hidden>,
+}
+
+#[derive(Serialize)]
+struct Hidden {
+    rule: RuleId,
+    name: String,
+    count: u32,
+}
+
+fn records(redactor: &Redactor, input: impl BufRead, out: &mut impl Write) -> Result<(), Error> {
+    for (number, line) in (1_u64..).zip(input.lines()) {
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        // The parser's own words could repeat a part of the record.
+        let record: Record = serde_json::from_str(&line).map_err(|error| Error::Setting {
+            problem: format!(
+                "line {number} of standard input is no record of the form {{\"id\",\"text\",\"known\":[…]}} (column {})",
+                error.column()
+            ),
+        })?;
+        let redacted = if record.known.is_empty() {
+            one(redactor, record)
+        } else {
+            let known = record.known.iter().fold(Redactor::builder(), |builder, value| builder.known_secret(value));
+            one(&known.build()?, record)
+        };
+        serde_json::to_writer(&mut *out, &redacted).map_err(std::io::Error::from)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+fn one(redactor: &Redactor, record: Record) -> Redacted {
+    let mut lines: Vec<String> = Vec::new();
+    let mut hidden: BTreeMap<RuleId, u32> = BTreeMap::new();
+    let mut emit = |text: &str, masked: Vec<Masked>| {
+        lines.push(text.to_owned());
+        for mask in masked {
+            *hidden.entry(mask.rule).or_default() += mask.count;
+        }
+    };
+    let mut stream = Stream::new(redactor);
+    stream.push(record.text.as_bytes(), &mut emit);
+    stream.finish(&mut emit);
+    let masked = hidden.into_iter().map(|(rule, count)| Hidden { name: rule.human_name(), rule, count }).collect();
+    Redacted { id: record.id, text: lines.join("\n"), masked }
+}

@@ -1,0 +1,360 @@
+//! The store for production: Redis or Valkey, one server, behind sentinels or a cluster.
+//!
+//! All keys of a job have the tag `{job}`, so they lie in one slot: `{job}:log` is a stream whose ids are `<seq>-0`,
+//! `{job}:job` a hash with the record, `{job}:patch` what was masked after the fact, `{job}:wake` the channel that
+//! followers hear. Every change is one script: it happens whole, judged by the server's clock, or not at all.
+//!
+//! `script` and `scripts/` change things, `read` reads them, `entry` and `record` are their forms, `follow` and `wake`
+//! tell what is new, `confirm` and `index` are what their names say; `link` is the connection, `trouble` its errors.
+
+mod confirm;
+mod entry;
+mod follow;
+mod index;
+mod link;
+mod read;
+mod record;
+mod script;
+mod trouble;
+mod wake;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fred::interfaces::ClientLike as _;
+use fred::types::Value;
+use fred::types::config::Options;
+use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
+use log_model::{Fence, JobId, LogEntry, LogEvent, Owner, Seq, Span, Timestamp, WriterId};
+use tokio::sync::Semaphore;
+
+use self::confirm::Confirmer;
+use self::entry::Pack;
+use self::link::{Link, Settings};
+use self::record::text;
+use self::script::number;
+use self::wake::Wakes;
+use crate::record::{Ending, JobRecord, State};
+use crate::store::{
+    Appended, Batch, Change, Claim, Due, Ended, Error, JobPage, ListCursor, LogStore, Result, Silence, Writer,
+};
+use crate::url::{Place, RedisUrl, StoreUrl};
+
+/// How many followers look at once; more wait for their turn.
+const LOOKS: usize = 256;
+
+/// How many index entries one step of `due` or `list` asks for, and how many records it asks for at once.
+const STEP: usize = 500;
+
+/// The store in Redis (from 7.0) or Valkey.
+///
+/// Share one per process: it has one connection for commands, one for wake-ups as soon as somebody follows, and one
+/// for [`confirm`](LogStore::confirm) as soon as somebody asks; on a cluster, these to each node. Connections are made
+/// again for ever, with pauses from 50 ms to 2 s. A command is sent at most once and answered within 5 s, or is
+/// [`Error::Unavailable`]; at most 8,192 wait.
+///
+/// Dropping it closes the connections, once the last follower's stream is dropped too.
+pub struct RedisStore {
+    inner: Arc<Inner>,
+}
+
+/// What followers share with the store.
+struct Inner {
+    url: RedisUrl,
+    link: Link,
+    wakes: Wakes,
+    confirmer: Confirmer,
+    looks: Semaphore,
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore").field("url", &self.inner.url).finish_non_exhaustive()
+    }
+}
+
+impl RedisStore {
+    /// Connects to the server that `url` names. One that is away is no error: it is waited for up to 2 s, and
+    /// everything asked before it comes is [`Error::Unavailable`].
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when the server refuses the user or the password, when certificate authorities cannot be
+    /// read, or when the URL names another kind of store.
+    pub async fn connect(url: &StoreUrl) -> Result<Self> {
+        let Place::Redis(url) = &url.0 else {
+            return Err(trouble::setting(format!("{url} is no Redis or Valkey server")));
+        };
+        let settings = Settings::new(url)?;
+        let link = settings.connect().await?;
+        let inner = Inner {
+            url: url.clone(),
+            link,
+            wakes: Wakes::new(settings.clone()),
+            confirmer: Confirmer::new(settings, url.replicas),
+            looks: Semaphore::new(LOOKS),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    fn link(&self) -> &Link {
+        &self.inner.link
+    }
+
+    async fn dues(&self, jobs: Vec<index::Indexed>) -> Result<Vec<Due>> {
+        let record = |one: index::Indexed| async move {
+            let record = read::record(self.link(), &one.job).await?;
+            Ok(Due { job: one.job, record })
+        };
+        futures::stream::iter(jobs.into_iter().map(record)).buffered(STEP).try_collect().await
+    }
+
+    /// Whether the sweep should look at an index entry's job.
+    async fn is_due(&self, one: &index::Indexed, before: Timestamp) -> Result<bool> {
+        let keys = script::Keys::of(&one.job);
+        let call = ["state", "head", "held_from", "touched"].map(Value::from);
+        let call = [Value::from(keys.record)].into_iter().chain(call).collect();
+        let Value::Array(fields) = self.link().command("HMGET", keys.slot, call).await? else {
+            return Err(script::unexpected("HMGET"));
+        };
+        let number = |at: usize| fields.get(at).and_then(text).and_then(|text| text.parse::<u64>().ok());
+        Ok(match (fields.first().and_then(text), number(1)) {
+            (Some("ended" | "erased"), Some(head)) => number(2).is_some_and(|held_from| held_from <= head),
+            // Without entries too: somebody must notice that it was abandoned.
+            (Some(_), _) => number(3).is_none_or(|touched| touched <= before.as_millis()),
+            (None, _) => !one.is_young(),
+        })
+    }
+}
+
+/// A duration in milliseconds, as scripts take it.
+fn millis(span: Duration) -> Value {
+    Timestamp::default().plus(span).as_millis().min(Seq::MAX.get()).to_string().into()
+}
+
+fn lease() -> Value {
+    millis(Silence::default().silent_after)
+}
+
+fn string(text: impl ToString) -> Value {
+    text.to_string().into()
+}
+
+fn seq(answer: &[Value], at: usize) -> Result<Seq> {
+    Seq::new(number(answer, at)?).map_err(|_| script::unexpected("a script"))
+}
+
+fn revision(answer: &[Value]) -> Result<u32> {
+    u32::try_from(number(answer, 0)?).map_err(|_| script::unexpected("a script"))
+}
+
+#[async_trait]
+impl LogStore for RedisStore {
+    async fn open(&self, job: &JobId, owner: &Owner, at: Timestamp) -> Result<JobRecord> {
+        let fresh = index::add(self.link(), job).await?;
+        let call = vec![record::owner_field(owner).into(), string(at)];
+        let answer = script::OPEN.run(self.link(), job, call).await?;
+        if !fresh && number(&answer, 0)? == 1 {
+            index::refresh(self.link(), job).await?;
+        }
+        match answer.get(1) {
+            Some(Value::Array(flat)) => record::read(flat)?.ok_or(Error::NoSuchJob),
+            _ => Err(script::unexpected("a script")),
+        }
+    }
+
+    async fn job(&self, job: &JobId) -> Result<Option<JobRecord>> {
+        read::record(self.link(), job).await
+    }
+
+    async fn join(&self, job: &JobId, slot: &WriterId) -> Result<Writer> {
+        let answer = script::JOIN.run(self.link(), job, vec![slot.as_str().into()]).await?;
+        self.inner.confirmer.saw(number(&answer, 2)?);
+        Ok(Writer { id: slot.clone(), fence: Fence(number(&answer, 0)?), next: number(&answer, 1)? })
+    }
+
+    async fn renew(&self, job: &JobId, writer: &Writer) -> Result<()> {
+        let call = vec![writer.id.as_str().into(), string(writer.fence.0)];
+        script::RENEW.run(self.link(), job, call).await.map(drop)
+    }
+
+    async fn leave(&self, job: &JobId, writer: &Writer, at: Timestamp) -> Result<()> {
+        let call = vec![writer.id.as_str().into(), string(writer.fence.0), string(at), lease()];
+        script::LEAVE.run(self.link(), job, call).await.map(drop)
+    }
+
+    async fn end(&self, job: &JobId, ending: Ending, at: Timestamp) -> Result<Ended> {
+        let code = ending.exit_code.map(|code| code.to_string()).unwrap_or_default();
+        let call = vec![ending.outcome.as_str().into(), code.into(), string(at), lease()];
+        let answer = script::END.run(self.link(), job, call).await?;
+        Ok(match seq(&answer, 0)? {
+            Seq::ZERO => Ended::WhenLastWriterLeaves,
+            last => Ended::At(last),
+        })
+    }
+
+    async fn append(&self, job: &JobId, batch: &Batch) -> Result<Appended> {
+        if batch.events.is_empty() || batch.events.iter().any(|one| matches!(one.event, LogEvent::Ended { .. })) {
+            return Err(trouble::setting("a batch holds one event or more, and never a job's end".to_owned()));
+        }
+        let mut counts = log_model::Counts::default();
+        let mut pack = Pack::with_capacity(batch.events.len() * 160);
+        for recorded in &batch.events {
+            counts.add(&recorded.event);
+            pack.entry(recorded);
+        }
+        let call = vec![
+            batch.writer.as_str().into(),
+            string(batch.fence.0),
+            string(batch.number),
+            string(counts.lines),
+            string(counts.redactions),
+            string(counts.gaps),
+            string(batch.events.len()),
+            Value::Bytes(pack.finish().into()),
+            entry::stages(&batch.events).into(),
+        ];
+        let answer = script::APPEND.run(self.link(), job, call).await?;
+        Ok(Appended { first: seq(&answer, 0)?, last: seq(&answer, 1)? })
+    }
+
+    async fn confirm(&self, job: &JobId, writer: &WriterId, number: u64) -> Result<bool> {
+        self.inner.confirmer.confirm(job, writer, number).await
+    }
+
+    async fn read(&self, job: &JobId, span: Span) -> Result<Vec<LogEntry>> {
+        let (outline, entries) = read::entries(self.link(), job, span).await?;
+        if outline.state == State::Erased { Err(Error::Erased) } else { Ok(entries) }
+    }
+
+    fn follow(&self, job: &JobId, after: Seq) -> BoxStream<'static, Result<Change>> {
+        follow::follow(self.inner.clone(), job.clone(), after)
+    }
+
+    async fn mark_silent(&self, job: &JobId, silence: &Silence, at: Timestamp) -> Result<State> {
+        let call = vec![
+            millis(silence.silent_after),
+            millis(silence.lost_after),
+            millis(silence.abandon_after),
+            string(at),
+        ];
+        let answer = script::MARK_SILENT.run(self.link(), job, call).await?;
+        record::state(answer.first().and_then(text), Some(Timestamp::from_millis(number(&answer, 1)?)))
+    }
+
+    async fn due(&self, before: Timestamp, limit: usize) -> Result<Vec<Due>> {
+        let mut due = Vec::new();
+        // Each call starts elsewhere, so that jobs whose time has not come cannot keep others from being seen.
+        let start = getrandom::u32().unwrap_or_default();
+        for set in (0..index::SETS).map(|set| (u32::from(set).wrapping_add(start) % u32::from(index::SETS)) as u16) {
+            let mut from = 0;
+            while due.len() < limit {
+                let part = index::part(self.link(), set, from, STEP).await?;
+                let end = part.len() < STEP;
+                from += part.len();
+                let asked = part.into_iter().map(|one| async move {
+                    let is_due = self.is_due(&one, before).await?;
+                    Ok::<_, Error>(is_due.then_some(one))
+                });
+                let found: Vec<Option<index::Indexed>> =
+                    futures::stream::iter(asked).buffered(STEP).try_collect().await?;
+                let found: Vec<_> = found.into_iter().flatten().take(limit - due.len()).collect();
+                due.extend(self.dues(found).await?);
+                if end {
+                    break;
+                }
+            }
+        }
+        Ok(due)
+    }
+
+    async fn list(&self, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage> {
+        let (jobs, next) = index::walk(self.link(), cursor, limit.min(STEP)).await?;
+        Ok(JobPage { jobs: self.dues(jobs).await?, next })
+    }
+
+    async fn claim(&self, job: &JobId, holder: &str, ttl: Duration) -> Result<Claim> {
+        script::CLAIM.run(self.link(), job, vec![holder.into(), millis(ttl)]).await?;
+        Ok(Claim { job: job.clone(), holder: holder.to_owned() })
+    }
+
+    async fn release(&self, claim: &Claim) -> Result<()> {
+        script::RELEASE.run(self.link(), &claim.job, vec![claim.holder.as_str().into()]).await.map(drop)
+    }
+
+    async fn archived(&self, job: &JobId, through: Seq) -> Result<()> {
+        script::ARCHIVED.run(self.link(), job, vec![string(through)]).await.map(drop)
+    }
+
+    async fn forget(&self, job: &JobId, through: Seq, keep_record: Duration) -> Result<()> {
+        loop {
+            let call = vec![string(through), millis(keep_record)];
+            let answer = script::FORGET.run(self.link(), job, call).await;
+            if matches!(answer, Err(Error::NoSuchJob)) {
+                index::remove_old(self.link(), job).await?;
+            }
+            match number(&answer?, 0)? {
+                1 => {}
+                2 => return index::remove(self.link(), job).await,
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    async fn mask(&self, job: &JobId, entry: &LogEntry) -> Result<u32> {
+        let mut json = Vec::with_capacity(256);
+        entry.write_json(&mut json);
+        let answer = script::MASK.run(self.link(), job, vec![string(entry.seq), Value::Bytes(json.into())]).await?;
+        revision(&answer)
+    }
+
+    async fn erase(&self, job: &JobId, by: &str, why: &str, at: Timestamp) -> Result<u32> {
+        let answer = script::ERASE.run(self.link(), job, vec![by.into(), why.into(), string(at)]).await?;
+        revision(&answer)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.link().client().ping::<Value>(None).await.map(drop).map_err(trouble::in_use)
+    }
+
+    async fn warnings(&self) -> Result<Vec<String>> {
+        let client = self.link().client();
+        let servers: Vec<_> = if self.link().is_clustered() {
+            client.active_connections().into_iter().map(Some).collect()
+        } else {
+            vec![None]
+        };
+        let mut warnings = Vec::new();
+        for server in servers {
+            let place = server.as_ref().map(|server| format!(" ({server})")).unwrap_or_default();
+            let client = client.with_options(&Options { cluster_node: server, ..Options::default() });
+            let ask = async |name, arguments: Vec<Value>| -> Result<Value> {
+                let command = fred::types::CustomCommand::new_static(name, None, false);
+                client.custom(command, arguments).await.map_err(trouble::in_use)
+            };
+            let info = ask("INFO", vec![]).await?;
+            let info = text(&info).unwrap_or_default();
+            let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            if let Some(policy) = field("maxmemory_policy").filter(|policy| *policy != "noeviction") {
+                warnings.push(format!(
+                    "the store's server{place} evicts keys when its memory is full (maxmemory-policy {policy}): \
+                     lines will be lost; set maxmemory-policy noeviction"
+                ));
+            }
+            // Where CONFIG is not allowed, whoever runs the server keeps its snapshots.
+            let snapshots = match ask("CONFIG", vec!["GET".into(), "save".into()]).await {
+                Ok(Value::Array(pair)) => pair.get(1).and_then(text).is_none_or(|save| !save.is_empty()),
+                _ => true,
+            };
+            if field("aof_enabled") == Some("0") && !snapshots {
+                warnings.push(format!(
+                    "the store's server{place} keeps nothing on disk: a restart loses every line that is not \
+                     archived; set appendonly yes"
+                ));
+            }
+        }
+        Ok(warnings)
+    }
+}

@@ -1,0 +1,169 @@
+//! A follower: looks at its job, tells what is new, waits to be woken.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream, StreamExt as _};
+use log_model::{JobId, Seq, Span};
+use tokio::time::timeout;
+
+use super::Inner;
+use super::read;
+use super::script::Keys;
+use super::wake::{Hint, Listening};
+use crate::record::State;
+use crate::store::{Change, Error, Result};
+
+/// How long a follower waits after trouble.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What a follower has told so far.
+struct Follower {
+    store: Arc<Inner>,
+    job: JobId,
+    keys: Keys,
+    listening: Listening,
+    /// The last entry told, or the place it was to start after.
+    told: Seq,
+    /// None until the first look: what was masked before is masked in what it reads.
+    revision: Option<u32>,
+    state: State,
+    /// The end of the last span that was told to be gone.
+    rewound: Seq,
+    ready: VecDeque<Result<Change>>,
+    next: Next,
+}
+
+/// What to do once everything found so far is told.
+enum Next {
+    /// There is more.
+    Look,
+    /// Wait to be woken, but not for long.
+    Wait,
+    /// Something went wrong a moment ago.
+    Pause,
+    /// There is nothing left to follow.
+    Over,
+}
+
+pub(super) fn follow(store: Arc<Inner>, job: JobId, after: Seq) -> BoxStream<'static, Result<Change>> {
+    let keys = Keys::of(&job);
+    let listening = store.wakes.listen(keys.wake.clone());
+    let follower = Follower {
+        store,
+        job,
+        keys,
+        listening,
+        told: after,
+        revision: None,
+        state: State::Running,
+        rewound: Seq::ZERO,
+        ready: VecDeque::new(),
+        next: Next::Look,
+    };
+    stream::unfold(follower, async |mut follower| {
+        let item = follower.next().await?;
+        Some((item, follower))
+    })
+    .boxed()
+}
+
+impl Follower {
+    async fn next(&mut self) -> Option<Result<Change>> {
+        loop {
+            if let Some(item) = self.ready.pop_front() {
+                return Some(item);
+            }
+            let hint = match self.next {
+                Next::Over => return None,
+                Next::Look => Some(Hint::Head(u64::MAX)),
+                Next::Wait => timeout(self.poll(), self.listening.woken()).await.ok(),
+                Next::Pause => {
+                    tokio::time::sleep(PAUSE).await;
+                    None
+                }
+            };
+            if matches!(hint, Some(Hint::Head(head)) if head <= self.told.get()) {
+                continue;
+            }
+            let news = matches!(hint, Some(Hint::Head(_)));
+            if let Err(error) = self.look(news).await {
+                self.next = match error {
+                    Error::NoSuchJob | Error::Erased => Next::Over,
+                    _ => Next::Pause,
+                };
+                self.ready.push_back(Err(error));
+            }
+        }
+    }
+
+    /// One to five seconds, the longer the more jobs are followed, so that looking in vain costs the server no more
+    /// than about a thousand small commands a second.
+    fn poll(&self) -> Duration {
+        let longest = Duration::from_millis(self.store.wakes.followed() as u64).clamp(POLL.0, POLL.1);
+        // Spread, so that not all come at once.
+        longest.mul_f64(0.7 + 0.3 * f64::from(self.keys.slot % 16) / 16.0)
+    }
+
+    /// `news`: whether entries are expected, so that the record need not be asked first.
+    async fn look(&mut self, news: bool) -> Result<()> {
+        let store = self.store.clone();
+        let _turn = store.looks.acquire().await;
+        let unread = Span::after(self.told, Seq::MAX);
+        let (outline, entries) = match unread {
+            Some(unread) if news => read::entries(&store.link, &self.job, unread).await?,
+            _ => {
+                let outline = read::outline(&store.link, &self.keys).await?;
+                match Span::after(self.told, outline.head) {
+                    Some(unread) if outline.state != State::Erased => {
+                        read::entries(&store.link, &self.job, unread).await?
+                    }
+                    _ => (outline, Vec::new()),
+                }
+            }
+        };
+        if outline.state == State::Erased {
+            if self.revision.is_some() {
+                self.ready.push_back(Ok(Change::Purged { seq: None, revision: outline.revision }));
+            }
+            return Err(Error::Erased);
+        }
+        if let Some(revision) = self.revision
+            && revision < outline.revision
+        {
+            for (revision, seq) in read::masked_since(&store.link, &self.job, revision).await? {
+                self.ready.push_back(Ok(Change::Purged { seq: Some(seq), revision }));
+            }
+        }
+        self.revision = Some(outline.revision);
+        if let (State::Running | State::Silent { .. }, true) = (outline.state, outline.state != self.state) {
+            self.state = outline.state;
+            self.ready.push_back(Ok(Change::State(outline.state)));
+        }
+        // What was told of a place that now is unused was lost with a primary, and comes again further on.
+        let lost = |unused: &&Span| unused.contains(self.told) && unused.last() != self.rewound;
+        if let Some(lost) = outline.unused.iter().find(lost) {
+            (self.told, self.rewound) = (lost.last(), lost.last());
+            self.ready.push_back(Ok(Change::Rewound(*lost)));
+        }
+        if let Some(last) = entries.last() {
+            self.told = last.seq;
+            self.ready.push_back(Ok(Change::Entries(entries)));
+        }
+        // What was forgotten before it could be told is found in the archive.
+        self.told = self.told.max(outline.held_from.prev());
+        self.next = if self.told < outline.head {
+            Next::Look
+        } else if outline.state == State::Ended {
+            // Everything is told, or forgotten before it could be.
+            Next::Over
+        } else {
+            Next::Wait
+        };
+        Ok(())
+    }
+}
+
+/// The shortest and the longest wait between two looks.
+const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
