@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::access::Denied;
 use crate::answer::{self, Refusal};
 use crate::app::App;
 use crate::body::Body;
@@ -28,7 +29,7 @@ pub(crate) struct Metrics {
     events: Counter,
     bytes: Counter,
     farewells: Family<Labels<2>, Counter>,
-    pub(crate) rejections: Family<Labels<1>, Counter>,
+    rejections: Family<Labels<1>, Counter>,
     pub(crate) connections: Gauge,
     pub(crate) refused_connections: Counter,
 }
@@ -63,6 +64,17 @@ impl Metrics {
 
     pub(crate) fn sent(&self, bytes: usize) {
         self.bytes.inc_by(bytes as u64);
+    }
+
+    pub(crate) fn denied(&self, denied: Denied) {
+        let reason = match denied {
+            Denied::Missing => "missing",
+            Denied::Expired => "expired",
+            Denied::Invalid => "invalid",
+            Denied::Origin => "origin",
+            Denied::Unavailable => "unavailable",
+        };
+        self.rejections.get_or_create(&[("reason", reason.to_owned())]).inc();
     }
 
     pub(crate) fn left(&self, farewell: Farewell) {

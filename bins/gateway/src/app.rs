@@ -235,7 +235,10 @@ impl App {
     }
 
     async fn identify(&self, head: &Head) -> std::result::Result<Identity, Refusal> {
-        let identity = self.gatekeeper.identify(head).await?;
+        let identity = self.gatekeeper.identify(head).await.map_err(|denied| {
+            self.metrics.denied(denied);
+            denied
+        })?;
         tracing::Span::current().record("owner", identity.user.as_str());
         Ok(identity)
     }

@@ -195,7 +195,7 @@ async fn run(config: Config) -> Result<()> {
     let settings = config.settings()?;
     let gatekeeper = Arc::new(config.gatekeeper(settings.origins.clone())?);
     let archive = match &config.archive.archive {
-        Some(url) => Some(Arc::new(Archive::open(url).await.map_err(|error| setting("--archive", &error))?)),
+        Some(url) => Some(Arc::new(Archive::open(url).map_err(|error| setting("--archive", &error))?)),
         None => None,
     };
     // A store that is away is no reason not to start: /readyz says so, streams wait, and it may come any moment.

@@ -30,6 +30,5 @@ pub use crate::body::Body;
 pub use crate::clerk::ClerkGatekeeper;
 pub use crate::io::Deadlines;
 pub use crate::limits::{Full, StreamLimits};
-pub use crate::pages::SEARCH_SCAN;
 pub use crate::server::{listen, serve};
 pub use crate::viewer::CONTENT_SECURITY_POLICY;

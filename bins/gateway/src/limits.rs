@@ -45,7 +45,7 @@ pub enum Full {
 
 /// The streams open now.
 #[derive(Debug)]
-pub struct Streams {
+pub(crate) struct Streams {
     limits: StreamLimits,
     open: Mutex<Open>,
 }
@@ -60,7 +60,7 @@ struct Open {
 
 impl Streams {
     /// Nobody reads yet.
-    pub fn new(limits: StreamLimits) -> Arc<Self> {
+    pub(crate) fn new(limits: StreamLimits) -> Arc<Self> {
         Arc::new(Self { limits, open: Mutex::default() })
     }
 
@@ -68,7 +68,7 @@ impl Streams {
     ///
     /// # Errors
     /// [`Full`] when there is none left; nothing is taken then.
-    pub fn take(self: &Arc<Self>, job: &JobId, owner: &OwnerId, key: Option<Key>) -> Result<Slot, Full> {
+    pub(crate) fn take(self: &Arc<Self>, job: &JobId, owner: &OwnerId, key: Option<Key>) -> Result<Slot, Full> {
         let mut open = self.open.lock();
         if open.switches.len() >= self.limits.process {
             return Err(Full::Process(self.limits.process));
@@ -89,29 +89,24 @@ impl Streams {
     }
 
     /// How many are open.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.open.lock().switches.len()
     }
 
     /// The jobs that somebody reads.
-    pub fn jobs(&self) -> Vec<JobId> {
+    pub(crate) fn jobs(&self) -> Vec<JobId> {
         self.open.lock().by_job.keys().cloned().collect()
     }
 
-    /// Whether nobody reads.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Asks every stream to say that the process is about to stop, and to end.
-    pub fn drain(&self) {
+    pub(crate) fn drain(&self) {
         for switch in self.open.lock().switches.values() {
             switch.turn(&switch.draining);
         }
     }
 
     /// Asks the streams whose key is no longer accepted to end. Returns how many there are.
-    pub fn keep_keys(&self, accepted: impl Fn(&Key) -> bool) -> usize {
+    pub(crate) fn keep_keys(&self, accepted: impl Fn(&Key) -> bool) -> usize {
         let mut ended = 0;
         for switch in self.open.lock().switches.values() {
             if switch.key.as_ref().is_some_and(|key| !accepted(key)) {
@@ -125,7 +120,7 @@ impl Streams {
 
 /// One stream's place. Given back when dropped.
 #[derive(Debug)]
-pub struct Slot {
+pub(crate) struct Slot {
     streams: Arc<Streams>,
     number: u64,
     job: JobId,
@@ -134,8 +129,13 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// Why this stream was asked to end, if it was.
+    pub(crate) fn asked_to_leave(&self) -> Option<Leave> {
+        self.switch.leave()
+    }
+
     /// Ready once somebody asked this stream to end; says so each time it is polled from then on.
-    pub fn poll_asked_to_leave(&self, cx: &mut Context<'_>) -> Poll<Leave> {
+    pub(crate) fn poll_asked_to_leave(&self, cx: &mut Context<'_>) -> Poll<Leave> {
         self.switch.waker.register(cx.waker());
         match self.switch.leave() {
             Some(leave) => Poll::Ready(leave),
@@ -165,7 +165,7 @@ fn give_back<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
 
 /// Why a stream is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leave {
+pub(crate) enum Leave {
     /// The process is about to stop.
     Draining,
     /// The key that signed this reader's token is no longer accepted.
@@ -201,7 +201,7 @@ impl Switch {
 
 /// How many pages a user may ask for in a second; as many may come at once after a pause.
 #[derive(Debug)]
-pub struct PageRate {
+pub(crate) struct PageRate {
     per_second: f64,
     buckets: Mutex<HashMap<OwnerId, Bucket>>,
 }
@@ -218,12 +218,12 @@ const MANY_USERS: usize = 4096;
 
 impl PageRate {
     /// At most `per_second` a second, at least one.
-    pub fn new(per_second: f64) -> Self {
+    pub(crate) fn new(per_second: f64) -> Self {
         Self { per_second: per_second.max(1.0 / 3600.0), buckets: Mutex::default() }
     }
 
     /// What may come at once.
-    pub fn burst(&self) -> u64 {
+    pub(crate) fn burst(&self) -> u64 {
         self.per_second.ceil().max(1.0) as u64
     }
 
@@ -231,7 +231,7 @@ impl PageRate {
     ///
     /// # Errors
     /// How long to wait for the next.
-    pub fn take(&self, user: &OwnerId, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&self, user: &OwnerId, now: Instant) -> Result<(), Duration> {
         let burst = self.burst() as f64;
         let mut buckets = self.buckets.lock();
         if buckets.len() >= MANY_USERS && !buckets.contains_key(user) {

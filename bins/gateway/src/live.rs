@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use archiver::{Cursor, Found, PageSize, Storage};
+use archiver::{Cursor, Found, PageSize, Storage, Walk};
 use bytes::{Bytes, BytesMut};
 use futures::{FutureExt, Stream, stream};
 use log_model::{GapReason, JobId, LogEvent, Owner, Seq, Span, Timestamp};
@@ -19,15 +19,13 @@ use stream_store::{Item, JobRecord, State, Subscription};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::answer::Refusal;
-use crate::app::App;
+use crate::app::{App, chain};
 use crate::chance;
 use crate::limits::{Leave, Slot};
 use crate::wire::{self, Farewell, Frames, Hello};
 
 /// How much is put into one frame at most, where there is a choice: more would only lie about in buffers.
 const FRAME_BYTES: usize = 64 * 1024;
-/// How many entries one part of a replay has at most.
-const REPLAY_ENTRIES: u64 = 500;
 /// How long an open stream waits for the store to come back before it says goodbye.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Over how long the farewells of many viewers are spread, so that their return is spread as well.
@@ -64,10 +62,12 @@ pub(crate) struct Live {
 }
 
 enum Step {
-    /// Say this, then replay up to here or, with nothing to replay, go on.
-    Say(Bytes, Option<Seq>, Then),
-    /// Read up to here from whichever side holds it, then go on.
-    Replay(Seq, Then),
+    /// Say this, then replay or, with nothing to replay, go on.
+    Say(Bytes, Option<Box<Walk>>, Then),
+    /// Read what the viewer has not seen from whichever side holds it, then go on.
+    Replay(Box<Walk>, Then),
+    /// Find out where these are held, and replay them.
+    Reread(Span),
     /// Pass on what the hub shares.
     Follow,
     /// Nothing more to say.
@@ -104,21 +104,18 @@ pub(crate) struct Request {
 /// # Errors
 /// A [`Refusal`]; a passing one becomes an event of a good answer.
 pub(crate) async fn open(app: &Arc<App>, request: Request) -> Result<Opened, Refusal> {
-    let Request { job, owners, found, cursor, slot } = request;
-    let mut record = found.record;
+    let Request { job, owners, mut found, cursor, slot } = request;
     let mut subscription = None;
-    if !record.is_over() && found.storage != Storage::Archive {
+    if !found.record.is_over() && found.storage != Storage::Archive {
         let listening = app.hub.subscribe(&job).await?;
         // The record once more: what was read before this viewer was registered may have been raised since by
         // something that is no entry (a mask, silence), or the job may be over.
-        match app.history.job(&job, &owners).await? {
-            Some(found) => record = found.record,
-            None => return Err(Refusal::JobNotFound),
-        }
-        if !record.is_over() {
+        found = app.history.job(&job, &owners).await?.ok_or(Refusal::JobNotFound)?;
+        if !found.record.is_over() {
             subscription = Some(listening);
         }
     }
+    let record = &found.record;
     if record.state == State::Erased {
         return Err(Refusal::LogErased);
     }
@@ -139,15 +136,23 @@ pub(crate) async fn open(app: &Arc<App>, request: Request) -> Result<Opened, Ref
     };
     wire::hello(&mut out, &hello, app.settings.retry);
     let replay = match cursor {
-        Some(cursor) => catch_up(&mut out, &record, cursor, head),
+        Some(cursor) => catch_up(&mut out, record, cursor, head),
         None => {
             if over {
-                last_entry(app, &mut out, &job, &record).await;
+                last_entry(app, &mut out, &job, &found).await;
             }
             None
         }
     };
-    let at = if replay.is_some() { cursor.unwrap_or(head) } else { head };
+    let (revision, silent) = (found.record.revision, matches!(found.record.state, State::Silent { .. }));
+    let (at, replay) = match replay {
+        None => (head, None),
+        Some(from) => {
+            // What came after `head` comes by the subscription.
+            found.record.head = head;
+            (from, Some(Box::new(app.history.walk(&job, found, from))))
+        }
+    };
     let then = if over { Then::Done } else { Then::Follow };
     let now = Instant::now();
     let lease_ends = now + chance::around(app.settings.stream_lease);
@@ -158,8 +163,8 @@ pub(crate) async fn open(app: &Arc<App>, request: Request) -> Result<Opened, Ref
         step: Step::Say(out.into(), replay, then),
         subscription,
         at,
-        revision: record.revision,
-        silent: matches!(record.state, State::Silent { .. }),
+        revision,
+        silent,
         erased: false,
         timer: Box::pin(sleep_until((now + app.settings.heartbeat).min(lease_ends))),
         last_sent: now,
@@ -169,7 +174,7 @@ pub(crate) async fn open(app: &Arc<App>, request: Request) -> Result<Opened, Ref
     })))
 }
 
-/// What a returning viewer is told before anything else; returns up to where they have to be taken, if anywhere.
+/// What a returning viewer is told before anything else; returns after which entry they have to be taken along, if they have.
 fn catch_up(out: &mut Vec<u8>, record: &JobRecord, cursor: Seq, head: Seq) -> Option<Seq> {
     // A cursor that no entry has and none will get: the viewer holds lines that a fail-over lost, and that came, or
     // will come, again under later ids.
@@ -179,13 +184,14 @@ fn catch_up(out: &mut Vec<u8>, record: &JobRecord, cursor: Seq, head: Seq) -> Op
     if let Some(lost) = Span::after(head, cursor) {
         wire::gap(out, now(), GapReason::UnknownCursor, lost);
     }
-    (cursor < head).then_some(head)
+    (cursor < head).then_some(cursor)
 }
 
 /// Adds the last entry of a job that is over: as stored, or from the record when it cannot be read.
-async fn last_entry(app: &App, out: &mut Vec<u8>, job: &JobId, record: &JobRecord) {
+async fn last_entry(app: &App, out: &mut Vec<u8>, job: &JobId, found: &Found) {
+    let record = &found.record;
     let size = PageSize { entries: 1, bytes: FRAME_BYTES };
-    let read = Box::pin(app.history.page(job, Cursor::Before(record.head.next()), size)).await;
+    let read = Box::pin(app.history.page_of(job, found.clone(), Cursor::Newest, size)).await;
     let stored = read.ok().and_then(|page| page.entries.into_iter().next_back());
     let ended = stored.filter(|entry| matches!(entry.recorded.event, LogEvent::Ended { .. }));
     if let Some(entry) = ended.or_else(|| wire::end_from_record(record)) {
@@ -212,10 +218,11 @@ impl Live {
             let bytes = match std::mem::replace(&mut self.step, Step::Done) {
                 Step::Done => return None,
                 Step::Say(bytes, replay, then) => {
-                    self.step = replay.map_or(then.into(), |through| Step::Replay(through, then));
+                    self.step = replay.map_or(then.into(), |walk| Step::Replay(walk, then));
                     bytes
                 }
-                Step::Replay(through, then) => Box::pin(self.replay(through, then)).await,
+                Step::Replay(walk, then) => Box::pin(self.replay(walk, then)).await,
+                Step::Reread(span) => Box::pin(self.reread(span)).await,
                 Step::Follow => {
                     self.step = Step::Follow;
                     self.follow().await
@@ -229,48 +236,66 @@ impl Live {
         }
     }
 
-    /// One part of what the viewer has not seen, up to `through`.
-    async fn replay(&mut self, through: Seq, then: Then) -> Bytes {
-        if let Some(farewell) = self.due().await {
+    /// One part of what the viewer has not seen.
+    async fn replay(&mut self, mut walk: Box<Walk>, then: Then) -> Bytes {
+        if let Some(farewell) = self.due() {
             return self.leave(farewell);
         }
-        if self.at >= through {
-            self.step = then.into();
-            return Bytes::new();
-        }
-        let size = PageSize { entries: REPLAY_ENTRIES, bytes: FRAME_BYTES };
-        let page = match self.app.history.page(&self.job, Cursor::After(self.at), size).await {
-            Ok(page) => page,
-            Err(archiver::Error::Erased) => return self.erased(),
-            Err(error) => {
-                tracing::warn!(job = %self.job, error = %crate::app::chain(&error), "replay stopped");
-                return self.leave(Farewell::Unavailable(Refusal::from(error).code()));
+        let entries = match walk.next().await {
+            Ok(Some(entries)) => entries,
+            Ok(None) => {
+                self.step = then.into();
+                return Bytes::new();
             }
+            Err(error) => return self.unreadable(error),
         };
-        let mut out = Vec::with_capacity(FRAME_BYTES);
-        let mut events = 0;
+        let mut out = Vec::with_capacity(entries.len() * 256);
         let mut ended = false;
-        for entry in page.entries.iter().take_while(|entry| entry.seq <= through) {
+        for entry in &entries {
             if matches!(entry.recorded.event, LogEvent::Ended { .. }) {
                 wire::end(&mut out, entry, self.revision);
                 ended = true;
             } else {
                 wire::entry(&mut out, entry);
             }
-            events += 1;
             self.at = self.at.max(entry.seq);
         }
-        self.app.metrics.events(events);
-        self.step = if ended {
-            Step::Done
-        } else if events == 0 {
-            // Only places that no entry has are left up to there.
-            self.at = through;
-            then.into()
-        } else {
-            Step::Replay(through, then)
-        };
+        self.app.metrics.events(u32::try_from(entries.len()).unwrap_or(u32::MAX));
+        self.step = if ended { Step::Done } else { Step::Replay(walk, then) };
         out.into()
+    }
+
+    /// Goes round by the replay: the hub could not keep these for this viewer.
+    async fn reread(&mut self, span: Span) -> Bytes {
+        let mut found = match self.app.history.lookup(&self.job).await {
+            Ok(found) => found,
+            Err(error) => return self.unreadable(error),
+        };
+        let record = &mut found.record;
+        if record.revision > self.revision {
+            // Changes that are no entries may have been missed as well, and which entries were masked is not known any
+            // more. The next stream's opening says that some were.
+            return self.leave(Farewell::Unavailable("behind"));
+        }
+        let mut out = Vec::new();
+        let silent = matches!(record.state, State::Silent { .. });
+        if silent != self.silent {
+            self.silent = silent;
+            wire::status(&mut out, record.state);
+        }
+        let after = self.at.max(span.first().prev());
+        record.head = span.last();
+        let walk = Box::new(self.app.history.walk(&self.job, found, after));
+        self.step = Step::Replay(walk, Then::Follow);
+        out.into()
+    }
+
+    fn unreadable(&mut self, error: archiver::Error) -> Bytes {
+        if matches!(error, archiver::Error::Erased) {
+            return self.erased();
+        }
+        tracing::warn!(job = %self.job, error = %chain(&error), "replay stopped");
+        self.leave(Farewell::Unavailable(Refusal::from(error).code()))
     }
 
     /// What comes next on the job, or is due on this stream.
@@ -288,25 +313,25 @@ impl Live {
                     self.step = Step::Done;
                     Bytes::new()
                 }
-                Some(item) => self.pass_on(item).await,
+                Some(item) => self.pass_on(item),
             },
             leave = std::future::poll_fn(|cx| slot.poll_asked_to_leave(cx)), if asked => {
                 self.asked_to(leave);
                 Bytes::new()
             }
-            () = &mut self.timer => match self.due().await {
+            () = &mut self.timer => match self.due() {
                 Some(farewell) => self.leave(farewell),
                 None => self.heartbeat(),
             },
         }
     }
 
-    async fn pass_on(&mut self, item: Item<Frames>) -> Bytes {
+    fn pass_on(&mut self, item: Item<Frames>) -> Bytes {
         let mut only = Bytes::new();
         let mut more = BytesMut::new();
         let mut next = Some(item);
         while let Some(item) = next.take() {
-            let piece = self.take(item).await;
+            let piece = self.take(item);
             if more.is_empty() && only.is_empty() {
                 // The usual case: one payload, which all viewers share without a copy.
                 only = piece;
@@ -327,7 +352,7 @@ impl Live {
         if more.is_empty() { only } else { more.freeze() }
     }
 
-    async fn take(&mut self, item: Item<Frames>) -> Bytes {
+    fn take(&mut self, item: Item<Frames>) -> Bytes {
         match item {
             Item::Frames { span, last, payload } => {
                 self.troubled_since = None;
@@ -349,9 +374,8 @@ impl Live {
                 out.into()
             }
             Item::Reread(span) => {
-                self.at = self.at.max(span.first().prev());
-                self.step = Step::Replay(span.last(), Then::Follow);
-                Box::pin(self.caught_up()).await
+                self.step = Step::Reread(span);
+                Bytes::new()
             }
             Item::Trouble(error) => match &*error {
                 stream_store::Error::Erased => self.erased(),
@@ -371,28 +395,11 @@ impl Live {
         }
     }
 
-    /// After the hub let this viewer fall behind, changes that are no entries may have been missed as well.
-    async fn caught_up(&mut self) -> Bytes {
-        let mut out = Vec::new();
-        if let Ok(Some(record)) = self.app.store.job(&self.job).await {
-            if record.revision > self.revision {
-                // Which entries were masked is not known any more. The next stream's opening says that some were.
-                return self.leave(Farewell::Unavailable("behind"));
-            }
-            let silent = matches!(record.state, State::Silent { .. });
-            if silent != self.silent {
-                self.silent = silent;
-                wire::status(&mut out, record.state);
-            }
-        }
-        out.into()
-    }
-
     /// Why this stream has to end now, if it has to. Sets the timer to when to look again.
-    async fn due(&mut self) -> Option<Farewell> {
+    fn due(&mut self) -> Option<Farewell> {
         if self.leaves.is_none() {
             let slot = &self.slot;
-            if let Some(leave) = std::future::poll_fn(|cx| slot.poll_asked_to_leave(cx)).now_or_never() {
+            if let Some(leave) = slot.asked_to_leave() {
                 self.asked_to(leave);
             }
         }

@@ -53,7 +53,7 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener> {
 /// Dropping the future stops listening and cuts everything at once.
 ///
 /// # Errors
-/// [`Error::Listen`] when a listener fails for good.
+/// None today: a listener that fails is tried again.
 pub async fn serve(
     app: Arc<App>,
     listener: TcpListener,
@@ -75,8 +75,8 @@ pub async fn serve(
     let attend = Arc::clone(&app).attend();
     let (mut main, mut admin, mut attend) = (pin!(main), pin!(admin), pin!(attend));
     tokio::select! {
-        result = &mut main => return result,
-        result = &mut admin => return result,
+        () = &mut main => {}
+        () = &mut admin => {}
         () = &mut attend => {}
         () = shutdown => {}
     }
@@ -131,12 +131,12 @@ enum Side {
     Admin,
 }
 
-async fn accept(app: Arc<App>, listener: TcpListener, stop: Stop, side: Side) -> Result<()> {
+async fn accept(app: Arc<App>, listener: TcpListener, stop: Stop, side: Side) {
     let places = Arc::new(Semaphore::new(app.settings.streams.process + SPARE_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stop.listening.cancelled() => return Ok(()),
+            () = stop.listening.cancelled() => return,
         };
         let stream = match accepted {
             Ok((stream, _peer)) => stream,

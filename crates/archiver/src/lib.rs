@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+mod claim;
 mod digest;
 mod error;
 mod history;
@@ -20,17 +21,23 @@ mod layout;
 pub mod manifest;
 mod old;
 mod places;
+mod purge;
 mod search;
 pub mod segment;
+mod sweep;
 mod url;
+mod verify;
 
 pub use crate::archive::{Archive, Probe, S3Options};
 pub use crate::digest::Digest;
 pub use crate::error::{Error, Result};
 pub use crate::history::{Cursor, Found, History, Page, PageSize, Storage, Walk};
 pub use crate::manifest::Manifest;
+pub use crate::purge::{Order, Purged, purge};
 pub use crate::search::{QUERY_BYTES, Query, SCANNED};
+pub use crate::sweep::{Policy, Stop, Swept, sweep, sweep_until};
 pub use crate::url::ArchiveUrl;
+pub use crate::verify::{Verified, verify};
 
 /// A name nobody else has: 16 hexadecimal digits.
 pub(crate) fn random_name() -> String {

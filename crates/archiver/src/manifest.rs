@@ -102,8 +102,13 @@ impl Manifest {
     /// Takes over what the store says of the job; true when that was news.
     pub(crate) fn learn(&mut self, record: &JobRecord) -> bool {
         let before = self.clone_head();
-        // Silence is about the moment, and a manifest is about good.
-        self.state = if matches!(record.state, State::Silent { .. }) { State::Running } else { record.state };
+        self.state = match record.state {
+            // Silence is about the moment, and a manifest is about good.
+            State::Silent { .. } => State::Running,
+            // As long as the end is not copied, readers must not take this for the whole log.
+            State::Ended if self.through < record.head => State::Running,
+            state => state,
+        };
         self.revision = self.revision.max(record.revision);
         self.counts = record.counts;
         self.phases.clone_from(&record.phases);
@@ -161,6 +166,30 @@ impl Manifest {
     /// Its JSON.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("words, numbers and lists always have a JSON form")
+    }
+
+    /// Puts a segment in the place of the one with the same entries.
+    pub(crate) fn swap(&mut self, segment: SegmentRecord) {
+        if let Some(place) = self.segments.iter_mut().find(|old| old.first == segment.first) {
+            *place = segment;
+        }
+    }
+
+    /// Notes who masked a line.
+    pub(crate) fn note(&mut self, purge: Purge) {
+        self.purges.push(purge);
+        let surplus = self.purges.len().saturating_sub(PURGES);
+        self.purges.drain(..surplus);
+    }
+
+    /// What stays of an erased job: whose it was, and who erased it, when and why.
+    pub(crate) fn erase(&mut self, erasure: Erasure, revision: u32) {
+        self.state = State::Erased;
+        self.revision = revision.max(self.revision.saturating_add(1));
+        self.erased = Some(erasure);
+        self.phases.clear();
+        self.purges.clear();
+        self.segments.clear();
     }
 
     /// Reads back what [`encode`](Manifest::encode) wrote, for this job. Any bytes give a manifest whose segments are in

@@ -149,8 +149,12 @@ impl Run {
     }
 
     fn and(self, later: Run) -> Self {
-        let (first, last) = (self.first, later.last);
-        Self { first, last, entries: self.entries + later.entries, newest: self.newest.max(later.newest) }
+        Self {
+            first: self.first,
+            last: later.last,
+            entries: self.entries + later.entries,
+            newest: self.newest.max(later.newest),
+        }
     }
 }
 
@@ -251,6 +255,22 @@ impl Encoder {
         self.raw = raw;
         self.raw.clear();
         Ok(full)
+    }
+
+    /// Throws away what is in it.
+    pub(crate) fn clear(&mut self) {
+        (self.open, self.closed) = (None, None);
+        self.raw.clear();
+        self.out.clear();
+        self.frames.clear();
+        self.sizes.clear();
+    }
+
+    /// About how many bytes an entry of those in it will take, compressed.
+    pub(crate) fn bytes_an_entry(&mut self) -> Result<u64> {
+        let entries = self.entries().max(1);
+        self.close_frame()?;
+        Ok((self.out.len() as u64).div_ceil(entries))
     }
 
     fn take(&mut self) -> Option<Segment> {

@@ -5,7 +5,7 @@
 //! fetch that others wait for. Callers ask the task and wait for its next result.
 
 use crate::fetch::{FetchError, Source};
-use crate::{Jwks, Jws, JwksOptions, KeySet, KeyStatus, Rejection, Signed};
+use crate::{Jwks, JwksOptions, Jws, KeySet, KeyStatus, Rejection, Signed};
 use parking_lot::{Mutex, RwLock};
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -56,7 +56,10 @@ impl Cache {
             options,
             held: RwLock::new(None),
             // The first fetch counts as in flight already, so that a request that comes before it waits for it.
-            fetching: Mutex::new(Fetching { in_flight: true, ..Fetching::default() }),
+            fetching: Mutex::new(Fetching {
+                in_flight: true,
+                ..Fetching::default()
+            }),
             wake: Notify::new(),
             finished: watch::Sender::new(0),
             key_ids: watch::Sender::new(KeySet::default()),
@@ -75,9 +78,7 @@ impl Cache {
             match verdict {
                 // A signature that no key could have made is not worth asking for.
                 Err(Rejection::TokenInvalidSignature) if !jws.may_be_signed() => break,
-                Err(
-                    Rejection::JwkUnavailable | Rejection::JwkKidMismatch | Rejection::TokenInvalidSignature,
-                ) => {}
+                Err(Rejection::JwkUnavailable | Rejection::JwkKidMismatch | Rejection::TokenInvalidSignature) => {}
                 _ => break,
             }
             let Some(finished) = self.shared.ask() else { break };
@@ -168,10 +169,15 @@ impl Shared {
                 let mut fetching = self.fetching.lock();
                 fetching.failed += 1;
                 fetching.failed_at = Some(now);
-                let doubled = self.options.back_off.saturating_mul(1 << fetching.failures_in_a_row.min(20));
+                let doubled = self
+                    .options
+                    .back_off
+                    .saturating_mul(1 << fetching.failures_in_a_row.min(20));
                 fetching.failures_in_a_row = fetching.failures_in_a_row.saturating_add(1);
                 // A quarter of jitter on top, also at the limit, which is therefore approached from below.
-                let wait = doubled.min(self.options.back_off_limit.mul_f64(0.8)).mul_f64(1.0 + 0.25 * random());
+                let wait = doubled
+                    .min(self.options.back_off_limit.mul_f64(0.8))
+                    .mul_f64(1.0 + 0.25 * random());
                 tracing::warn!(
                     error = %Chain(&error),
                     age_s = age.map(|age| age.as_secs()),
@@ -190,7 +196,10 @@ impl Shared {
     /// Replaces the set whole: a key that is gone from it is refused from here on.
     fn replace(&self, keys: Jwks, fetched_at: Instant) {
         let ids = keys.key_ids();
-        *self.held.write() = Some(Held { keys: Arc::new(keys), fetched_at });
+        *self.held.write() = Some(Held {
+            keys: Arc::new(keys),
+            fetched_at,
+        });
         // Told only when it differs, after it is in force: who hears of a removal finds it done.
         let changed = self.key_ids.send_if_modified(|known| {
             let changed = *known != ids;
@@ -222,7 +231,9 @@ async fn run(shared: Arc<Shared>, source: impl Source) {
 }
 
 async fn fetch(shared: &Shared, source: &impl Source) -> Result<Jwks, FetchError> {
-    let body = timeout(shared.options.timeout, source.fetch()).await.map_err(|_| FetchError::TimedOut)??;
+    let body = timeout(shared.options.timeout, source.fetch())
+        .await
+        .map_err(|_| FetchError::TimedOut)??;
     let previous = shared.held.read().clone();
     match previous {
         Some(held) => Jwks::parse_after(&body, &held.keys),
@@ -285,7 +296,12 @@ mod tests {
     impl Source for Told {
         async fn fetch(&self) -> Result<Bytes, FetchError> {
             self.0.1.fetch_add(1, Ordering::Relaxed);
-            self.0.0.lock().clone().map(Bytes::from).ok_or(FetchError::Status(http::StatusCode::BAD_GATEWAY))
+            self.0
+                .0
+                .lock()
+                .clone()
+                .map(Bytes::from)
+                .ok_or(FetchError::Status(http::StatusCode::BAD_GATEWAY))
         }
     }
 
@@ -335,7 +351,10 @@ mod tests {
         pass(23 * HOUR - 10 * SECOND).await;
         check(&cache, clerk.session("user_ana")).await.unwrap();
         pass(20 * SECOND).await;
-        assert_eq!(check(&cache, clerk.session("user_ana")).await, Err(Rejection::JwkUnavailable));
+        assert_eq!(
+            check(&cache, clerk.session("user_ana")).await,
+            Err(Rejection::JwkUnavailable)
+        );
         assert!(!cache.ready());
         // A failed fetch removes nothing, however many there were.
         assert!(!ids.has_changed().unwrap() || ids.borrow().len() == 1);
@@ -372,7 +391,10 @@ mod tests {
         for second in 0..90 {
             for n in 0..5 {
                 let stranger = clerk.with_kid(format!("ins_{second}_{n}"));
-                assert_eq!(check(&cache, stranger.session("user_ana")).await, Err(Rejection::JwkKidMismatch));
+                assert_eq!(
+                    check(&cache, stranger.session("user_ana")).await,
+                    Err(Rejection::JwkKidMismatch)
+                );
             }
             pass(SECOND).await;
         }
@@ -385,10 +407,16 @@ mod tests {
         let source = Told::new(&clerk);
         let cache = start(&source);
         let next = clerk.rotated();
-        assert_eq!(check(&cache, next.session("user_ana")).await, Err(Rejection::TokenInvalidSignature));
+        assert_eq!(
+            check(&cache, next.session("user_ana")).await,
+            Err(Rejection::TokenInvalidSignature)
+        );
         source.serve(&next);
         pass(29 * SECOND).await;
-        assert_eq!(check(&cache, next.session("user_ana")).await, Err(Rejection::TokenInvalidSignature));
+        assert_eq!(
+            check(&cache, next.session("user_ana")).await,
+            Err(Rejection::TokenInvalidSignature)
+        );
         pass(SECOND).await;
         check(&cache, next.session("user_ana")).await.unwrap();
     }
@@ -406,7 +434,10 @@ mod tests {
         ids.changed().await.unwrap();
         assert!(asked.elapsed() <= 300 * SECOND);
         assert!(!ids.borrow().contains(&old));
-        assert_eq!(check(&cache, clerk.session("user_ana")).await, Err(Rejection::JwkKidMismatch));
+        assert_eq!(
+            check(&cache, clerk.session("user_ana")).await,
+            Err(Rejection::JwkKidMismatch)
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -432,10 +463,16 @@ mod tests {
         let cache = Cache::start(JwksOptions::new("unused"), Never);
         let started = Instant::now();
         let verdict = check(&cache, Clerk::new().session("user_ana")).await;
-        assert_eq!((verdict, started.elapsed()), (Err(Rejection::JwkUnavailable), 3 * SECOND));
+        assert_eq!(
+            (verdict, started.elapsed()),
+            (Err(Rejection::JwkUnavailable), 3 * SECOND)
+        );
         // The next one is due after the back-off; within it nobody waits.
         let verdict = check(&cache, Clerk::new().session("user_ana")).await;
-        assert_eq!((verdict, started.elapsed()), (Err(Rejection::JwkUnavailable), 3 * SECOND));
+        assert_eq!(
+            (verdict, started.elapsed()),
+            (Err(Rejection::JwkUnavailable), 3 * SECOND)
+        );
         assert_eq!(cache.status().failed, 1);
     }
 
@@ -454,6 +491,9 @@ mod tests {
     #[test]
     fn an_error_is_told_with_its_causes() {
         let error = FetchError::NotKeys(crate::JwksError::NotAKeySet);
-        assert_eq!(Chain(&error).to_string(), "the key server's answer is of no use: the answer is not a key set");
+        assert_eq!(
+            Chain(&error).to_string(),
+            "the key server's answer is of no use: the answer is not a key set"
+        );
     }
 }

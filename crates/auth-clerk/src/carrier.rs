@@ -67,7 +67,9 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Token<'a>, Rejection
     // HTTP/2 may spread the cookies over several headers, so all of them are read as one list.
     for header in headers.get_all(COOKIE) {
         for pair in header.as_bytes().split(|&byte| byte == b';') {
-            let Some(equals) = pair.iter().position(|&byte| byte == b'=') else { continue };
+            let Some(equals) = pair.iter().position(|&byte| byte == b'=') else {
+                continue;
+            };
             if pair[..equals].trim_ascii() != name.as_bytes() {
                 continue;
             }
@@ -82,7 +84,9 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Token<'a>, Rejection
     }
     // Signing out empties the cookie before it removes it.
     let value = found.filter(|value| !value.is_empty()).ok_or(Rejection::TokenMissing)?;
-    std::str::from_utf8(value).map(Token).map_err(|_| Rejection::TokenInvalid)
+    std::str::from_utf8(value)
+        .map(Token)
+        .map_err(|_| Rejection::TokenInvalid)
 }
 
 #[cfg(test)]
@@ -112,27 +116,51 @@ mod tests {
 
     #[test]
     fn the_bearer_scheme_is_read_in_any_case() {
-        for value in [&b"Bearer a.b.c"[..], b"bearer a.b.c", b"BEARER a.b.c", b"bEaReR   a.b.c", b"Bearer a.b.c "] {
+        for value in [
+            &b"Bearer a.b.c"[..],
+            b"bearer a.b.c",
+            b"BEARER a.b.c",
+            b"bEaReR   a.b.c",
+            b"Bearer a.b.c ",
+        ] {
             check(&[("authorization", value)], Ok(("a.b.c", Carrier::Bearer)));
         }
     }
 
     #[test]
     fn an_authorization_header_without_a_bearer_token_is_a_missing_token() {
-        for value in [&b""[..], b"Bearer", b"Bearer ", b"Bearer    ", b"Basic a.b.c", b"Bearera.b.c", b"a.b.c", b" "] {
+        for value in [
+            &b""[..],
+            b"Bearer",
+            b"Bearer ",
+            b"Bearer    ",
+            b"Basic a.b.c",
+            b"Bearera.b.c",
+            b"a.b.c",
+            b" ",
+        ] {
             check(&[("authorization", value)], MISSING);
         }
     }
 
     #[test]
     fn the_authorization_header_decides_even_when_it_holds_no_token() {
-        check(&[("authorization", b"Basic x"), ("cookie", b"__session=a.b.c")], MISSING);
-        check(&[("authorization", b"Bearer h.h.h"), ("cookie", b"__session=a.b.c")], Ok(("h.h.h", Carrier::Bearer)));
+        check(
+            &[("authorization", b"Basic x"), ("cookie", b"__session=a.b.c")],
+            MISSING,
+        );
+        check(
+            &[("authorization", b"Bearer h.h.h"), ("cookie", b"__session=a.b.c")],
+            Ok(("h.h.h", Carrier::Bearer)),
+        );
     }
 
     #[test]
     fn two_authorization_headers_are_refused_even_when_equal() {
-        check(&[("authorization", b"Bearer a.b.c"), ("authorization", b"Bearer a.b.c")], INVALID);
+        check(
+            &[("authorization", b"Bearer a.b.c"), ("authorization", b"Bearer a.b.c")],
+            INVALID,
+        );
     }
 
     #[test]
@@ -158,14 +186,20 @@ mod tests {
 
     #[test]
     fn cookies_may_be_spread_over_several_headers() {
-        check(&[("cookie", b"x=1"), ("cookie", b"__session=a.b.c")], Ok(("a.b.c", Carrier::Cookie)));
+        check(
+            &[("cookie", b"x=1"), ("cookie", b"__session=a.b.c")],
+            Ok(("a.b.c", Carrier::Cookie)),
+        );
     }
 
     #[test]
     fn two_session_cookies_with_different_values_are_refused() {
         check(&[("cookie", b"__session=a.b.c; __session=d.e.f")], INVALID);
         check(&[("cookie", b"__session=a.b.c"), ("cookie", b"__session=")], INVALID);
-        check(&[("cookie", b"__session=a.b.c; __session=a.b.c")], Ok(("a.b.c", Carrier::Cookie)));
+        check(
+            &[("cookie", b"__session=a.b.c; __session=a.b.c")],
+            Ok(("a.b.c", Carrier::Cookie)),
+        );
     }
 
     #[test]
@@ -178,7 +212,10 @@ mod tests {
     #[test]
     fn a_suffixed_cookie_is_found_by_its_whole_name() {
         let mut headers = HeaderMap::new();
-        headers.insert(COOKIE, HeaderValue::from_static("__session=old; __session_0aB-_9xY=a.b.c"));
+        headers.insert(
+            COOKIE,
+            HeaderValue::from_static("__session=old; __session_0aB-_9xY=a.b.c"),
+        );
         let (token, carrier) = token_from_headers(&headers, "__session_0aB-_9xY").ok().unwrap();
         assert_eq!((token.expose(), carrier), ("a.b.c", Carrier::Cookie));
     }

@@ -14,8 +14,9 @@ const SKEW: f64 = 5.0;
 const MAX_LIFETIME: f64 = 24.0 * 60.0 * 60.0;
 
 /// The claims that decide something.
-const CLAIM_NAMES: [&str; 13] =
-    ["iss", "azp", "aud", "exp", "iat", "nbf", "sid", "sub", "sts", "v", "o", "org_id", "org_role"];
+const CLAIM_NAMES: [&str; 13] = [
+    "iss", "azp", "aud", "exp", "iat", "nbf", "sid", "sub", "sts", "v", "o", "org_id", "org_role",
+];
 
 /// Judges the claims in the order of [`Rejection`]'s variants.
 pub(crate) fn judge(signed: &Signed, policy: &Policy, now: SystemTime) -> Result<Session, Rejection> {
@@ -37,8 +38,12 @@ pub(crate) fn judge(signed: &Signed, policy: &Policy, now: SystemTime) -> Result
     let (issued_at, expires_at) = judge_times(&claims, seconds(now))?;
 
     // Tokens made from templates, by machines or for other audiences are signed by the same key. They have no session.
-    let session_id = text("sid").filter(|sid| is_id(sid, "sess_")).ok_or(Rejection::TokenTypeMismatch)?;
-    let user = text("sub").filter(|sub| is_id(sub, "user_")).ok_or(Rejection::TokenNotAUser)?;
+    let session_id = text("sid")
+        .filter(|sid| is_id(sid, "sess_"))
+        .ok_or(Rejection::TokenTypeMismatch)?;
+    let user = text("sub")
+        .filter(|sub| is_id(sub, "user_"))
+        .ok_or(Rejection::TokenNotAUser)?;
     if claims.has("sts") && text("sts") != Some("active") {
         return Err(Rejection::SessionNotActive);
     }
@@ -55,7 +60,10 @@ pub(crate) fn judge(signed: &Signed, policy: &Policy, now: SystemTime) -> Result
 
 /// Absent if none is configured; otherwise one of the configured ones, alone or in a list of strings.
 fn audience_fits(aud: Option<&Json<'_>>, configured: &[String]) -> bool {
-    let known = |aud: &Json<'_>| aud.as_text().is_some_and(|aud| configured.iter().any(|known| known == aud));
+    let known = |aud: &Json<'_>| {
+        aud.as_text()
+            .is_some_and(|aud| configured.iter().any(|known| known == aud))
+    };
     match aud {
         None => configured.is_empty(),
         Some(Json::List(list)) => list.iter().all(|aud| aud.as_text().is_some()) && list.iter().any(known),
@@ -106,13 +114,22 @@ fn org(claims: &Object<'_>) -> Result<Option<Org>, Rejection> {
         Some(_) => return Err(Rejection::TokenInvalid),
     };
     let Some(id) = id else { return Ok(None) };
-    let id = id.as_text().filter(|id| is_id(id, "org_")).ok_or(Rejection::TokenInvalid)?;
-    let role = match role.map(|role| role.as_text().ok_or(Rejection::TokenInvalid)).transpose()? {
+    let id = id
+        .as_text()
+        .filter(|id| is_id(id, "org_"))
+        .ok_or(Rejection::TokenInvalid)?;
+    let role = match role
+        .map(|role| role.as_text().ok_or(Rejection::TokenInvalid))
+        .transpose()?
+    {
         None => None,
         Some(role) if role.starts_with("org:") => Some(role.to_owned()),
         Some(role) => Some(format!("org:{role}")),
     };
-    Ok(Some(Org { id: id.to_owned(), role }))
+    Ok(Some(Org {
+        id: id.to_owned(),
+        role,
+    }))
 }
 
 /// The prefix, then 1 to 64 letters, digits or underscores.

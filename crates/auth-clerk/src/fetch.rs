@@ -49,7 +49,11 @@ impl Fetcher {
         let secure = match url.scheme() {
             "https" => true,
             "http" if is_loopback(&url) => false,
-            "http" => return Err(SetupError::Url("it must begin with https://, except on the loopback interface")),
+            "http" => {
+                return Err(SetupError::Url(
+                    "it must begin with https://, except on the loopback interface",
+                ));
+            }
             _ => return Err(SetupError::Url("it must begin with https://")),
         };
         if !url.username().is_empty() || url.password().is_some() {
@@ -63,19 +67,36 @@ impl Fetcher {
             .with_safe_default_protocol_versions()
             .expect("ring offers what the default protocol versions need");
         let connector = if secure {
-            let tls = tls.with_native_roots().map_err(SetupError::Certificates)?.with_no_client_auth();
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().build()
+            let tls = tls
+                .with_native_roots()
+                .map_err(SetupError::Certificates)?
+                .with_no_client_auth();
+            HttpsConnectorBuilder::new()
+                .with_tls_config(tls)
+                .https_only()
+                .enable_http1()
+                .build()
         } else {
             // Nobody's certificate is believed, and the scheme is http, so there is nobody to believe.
-            let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build()
+            let tls = tls
+                .with_root_certificates(rustls::RootCertStore::empty())
+                .with_no_client_auth();
+            HttpsConnectorBuilder::new()
+                .with_tls_config(tls)
+                .https_or_http()
+                .enable_http1()
+                .build()
         };
         // One fetch in four minutes gains nothing from a kept connection, and a dead one would cost a time-out.
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
             .retry_canceled_requests(false)
             .build(connector);
-        Ok(Fetcher { client, uri, body_limit })
+        Ok(Fetcher {
+            client,
+            uri,
+            body_limit,
+        })
     }
 }
 
@@ -86,7 +107,11 @@ impl Source for Fetcher {
             .header(header::USER_AGENT, concat!("auth-clerk/", env!("CARGO_PKG_VERSION")))
             .body(Empty::new())
             .expect("an address that was parsed and constant headers make a request");
-        let answer = self.client.request(request).await.map_err(|error| FetchError::Unreachable(error.into()))?;
+        let answer = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| FetchError::Unreachable(error.into()))?;
         // Also refuses redirects: whoever can answer for the key server's address decides, and nobody it points to.
         if answer.status() != StatusCode::OK {
             return Err(FetchError::Status(answer.status()));
@@ -145,7 +170,9 @@ mod tests {
     #[test]
     fn an_address_with_a_password_is_refused_and_not_repeated() {
         let password = ["hun", "ter2"].concat();
-        let error = Fetcher::new(&format!("https://me:{password}@clerk.example.com/"), 1).err().unwrap();
+        let error = Fetcher::new(&format!("https://me:{password}@clerk.example.com/"), 1)
+            .err()
+            .unwrap();
         assert!(matches!(error, SetupError::Url(_)));
         assert!(!format!("{error} {error:?}").contains(&password));
         check("https://me@clerk.example.com/", false);

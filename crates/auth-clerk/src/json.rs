@@ -44,7 +44,9 @@ impl<'a> Object<'a> {
 
     /// Whether none of these names occurs twice. Names are compared after unescaping, since `"\u0061lg"` is `alg`.
     pub(crate) fn has_each_at_most_once(&self, names: &[&str]) -> bool {
-        names.iter().all(|name| self.0.iter().filter(|(member, _)| member == name).count() <= 1)
+        names
+            .iter()
+            .all(|name| self.0.iter().filter(|(member, _)| member == name).count() <= 1)
     }
 }
 
@@ -126,7 +128,20 @@ mod tests {
 
     #[test]
     fn only_an_object_is_an_object() {
-        for text in ["", "[]", "null", "1", "\"{}\"", "{", "{}{}", "{} x", "\u{feff}{}", "{'a':1}", "{\"a\":1,}", "{\"a\":1e999}"] {
+        for text in [
+            "",
+            "[]",
+            "null",
+            "1",
+            "\"{}\"",
+            "{",
+            "{}{}",
+            "{} x",
+            "\u{feff}{}",
+            "{'a':1}",
+            "{\"a\":1,}",
+            "{\"a\":1e999}",
+        ] {
             assert!(Object::parse(text.as_bytes()).is_none(), "{text}");
         }
         assert!(Object::parse(b" {\"a\": [1, {\"b\": null}]}\n").is_some());

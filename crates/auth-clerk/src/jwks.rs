@@ -15,8 +15,9 @@ use std::sync::Arc;
 const MAX_KEYS: usize = 512;
 
 /// The members of a key that decide whether it is taken.
-const KEY_NAMES: [&str; 14] =
-    ["kty", "use", "alg", "key_ops", "kid", "n", "e", "d", "p", "q", "dp", "dq", "qi", "oth"];
+const KEY_NAMES: [&str; 14] = [
+    "kty", "use", "alg", "key_ops", "kid", "n", "e", "d", "p", "q", "dp", "dq", "qi", "oth",
+];
 
 /// The members that make a key private. A signing key must not lie about in public: whoever can read it can sign.
 const PRIVATE_NAMES: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
@@ -90,8 +91,12 @@ impl Jwks {
         let mut by_kid: HashMap<String, Slot> = HashMap::new();
         let mut taken = 0;
         for key in keys {
-            let Some((kid, modulus, exponent)) = read(key) else { continue };
-            let Ok(numbers) = PublicNumbers::new(&modulus, &exponent) else { continue };
+            let Some((kid, modulus, exponent)) = read(key) else {
+                continue;
+            };
+            let Ok(numbers) = PublicNumbers::new(&modulus, &exponent) else {
+                continue;
+            };
             taken += 1;
             if taken > MAX_KEYS {
                 return Err(JwksError::TooManyKeys);
@@ -167,12 +172,17 @@ pub(crate) fn check_with(key: &RsaKey, jws: &Jws<'_>) -> Result<Signed, Rejectio
     if !key.signed(jws) {
         return Err(Rejection::TokenInvalidSignature);
     }
-    Ok(Signed { payload: jws.payload.clone(), key: key.id() })
+    Ok(Signed {
+        payload: jws.payload.clone(),
+        key: key.id(),
+    })
 }
 
 impl fmt::Debug for Jwks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Jwks").field("keys", &self.key_ids()).finish_non_exhaustive()
+        f.debug_struct("Jwks")
+            .field("keys", &self.key_ids())
+            .finish_non_exhaustive()
     }
 }
 
@@ -289,7 +299,10 @@ mod tests {
     fn two_different_keys_under_one_id_are_both_refused() {
         let clerk = Clerk::new();
         let rotated = clerk.rotated();
-        for keys in [json!([clerk.jwk(), rotated.jwk()]), json!([rotated.jwk(), clerk.jwk(), clerk.jwk()])] {
+        for keys in [
+            json!([clerk.jwk(), rotated.jwk()]),
+            json!([rotated.jwk(), clerk.jwk(), clerk.jwk()]),
+        ] {
             check(keys.clone(), &clerk, Err(Rejection::JwkAmbiguous));
             check(keys.clone(), &rotated, Err(Rejection::JwkAmbiguous));
             let set = Jwks::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap();
@@ -300,7 +313,18 @@ mod tests {
 
     #[test]
     fn what_is_not_a_key_set_is_an_error_and_an_empty_one_is_not() {
-        for bad in ["", "[]", "{}", "null", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"keys":[],"keys":[]}"#, "<html>", r#"{"keys":[}"#, r#"{"keys":[]}x"#] {
+        for bad in [
+            "",
+            "[]",
+            "{}",
+            "null",
+            r#"{"keys":{}}"#,
+            r#"{"keys":null}"#,
+            r#"{"keys":[],"keys":[]}"#,
+            "<html>",
+            r#"{"keys":[}"#,
+            r#"{"keys":[]}x"#,
+        ] {
             assert_eq!(Jwks::parse(bad.as_bytes()).err(), Some(JwksError::NotAKeySet), "{bad}");
         }
         assert_eq!(Jwks::parse(br#"{"keys":[]}"#).unwrap().key_ids(), KeySet::default());
@@ -310,13 +334,18 @@ mod tests {
     fn the_number_of_keys_is_bounded() {
         let clerk = Clerk::new();
         let keys = |count: usize| {
-            let keys: Vec<Value> = (0..count).map(|n| with(&clerk, "kid", json!(format!("k{n}")))).collect();
+            let keys: Vec<Value> = (0..count)
+                .map(|n| with(&clerk, "kid", json!(format!("k{n}"))))
+                .collect();
             json!({ "keys": keys }).to_string()
         };
         // All are one key under many ids, taken over from the set before, so that the test builds a single verifier.
         let previous = Jwks::parse(keys(1).as_bytes()).unwrap();
         assert!(Jwks::parse_after(keys(512).as_bytes(), &previous).is_ok());
-        assert_eq!(Jwks::parse_after(keys(513).as_bytes(), &previous).err(), Some(JwksError::TooManyKeys));
+        assert_eq!(
+            Jwks::parse_after(keys(513).as_bytes(), &previous).err(),
+            Some(JwksError::TooManyKeys)
+        );
     }
 
     #[test]

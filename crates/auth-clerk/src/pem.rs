@@ -19,14 +19,20 @@ pub(crate) fn parse(text: &str) -> Result<RsaKey, &'static str> {
         return Err("it is too long to be a public key");
     }
     // Environment files keep quotes and spell line ends out.
-    let text = text.trim().trim_matches(['"', '\'']).replace("\\r", "\r").replace("\\n", "\n");
+    let text = text
+        .trim()
+        .trim_matches(['"', '\''])
+        .replace("\\r", "\r")
+        .replace("\\n", "\n");
     let (label, body) = unwrap_armour(text.trim())?;
     let body: String = body.split_ascii_whitespace().collect();
     let der = STANDARD.decode(body).map_err(|_| "its base64 is broken")?;
     let (modulus, exponent) = match label {
         "PUBLIC KEY" => spki(&der),
         "RSA PUBLIC KEY" => pkcs1(&der),
-        label if label.contains("PRIVATE KEY") => return Err("it is a private key, and only the public key belongs here"),
+        label if label.contains("PRIVATE KEY") => {
+            return Err("it is a private key, and only the public key belongs here");
+        }
         "CERTIFICATE" => return Err("it is a certificate, not a public key"),
         _ => return Err("it is not labelled PUBLIC KEY"),
     }
@@ -38,10 +44,15 @@ fn unwrap_armour(text: &str) -> Result<(&str, &str), &'static str> {
     if !text.contains("-----") {
         return Ok(("PUBLIC KEY", text));
     }
-    let rest = text.strip_prefix("-----BEGIN ").ok_or("it does not begin with -----BEGIN PUBLIC KEY-----")?;
+    let rest = text
+        .strip_prefix("-----BEGIN ")
+        .ok_or("it does not begin with -----BEGIN PUBLIC KEY-----")?;
     let (label, rest) = rest.split_once("-----").ok_or("its first line is cut short")?;
     let (body, rest) = rest.split_once("-----END ").ok_or("its last line is missing")?;
-    let end = rest.strip_prefix(label).and_then(|rest| rest.strip_prefix("-----")).ok_or("its first and last lines differ")?;
+    let end = rest
+        .strip_prefix(label)
+        .and_then(|rest| rest.strip_prefix("-----"))
+        .ok_or("its first and last lines differ")?;
     if !end.trim().is_empty() {
         return Err("something follows its last line");
     }
@@ -121,7 +132,13 @@ mod tests {
     use testkit::clerk::Clerk;
 
     fn id(clerk: &Clerk) -> String {
-        crate::Jwks::parse(clerk.jwks().as_bytes()).unwrap().key_ids().iter().next().unwrap().to_string()
+        crate::Jwks::parse(clerk.jwks().as_bytes())
+            .unwrap()
+            .key_ids()
+            .iter()
+            .next()
+            .unwrap()
+            .to_string()
     }
 
     #[test]
@@ -158,11 +175,26 @@ mod tests {
     fn what_is_not_a_public_key_is_named_and_not_repeated() {
         let clerk = Clerk::new();
         let pem = clerk.pem();
-        check(&clerk.private_pem(), "it is a private key, and only the public key belongs here");
-        check(&pem.replace("PUBLIC KEY", "CERTIFICATE"), "it is a certificate, not a public key");
-        check(&pem.replace("PUBLIC KEY", "DH PARAMETERS"), "it is not labelled PUBLIC KEY");
-        check(&pem.replace("PUBLIC KEY", "RSA PUBLIC KEY"), "it is not an RSA public key");
-        check(&pem.replace("END PUBLIC", "END RSA PUBLIC"), "its first and last lines differ");
+        check(
+            &clerk.private_pem(),
+            "it is a private key, and only the public key belongs here",
+        );
+        check(
+            &pem.replace("PUBLIC KEY", "CERTIFICATE"),
+            "it is a certificate, not a public key",
+        );
+        check(
+            &pem.replace("PUBLIC KEY", "DH PARAMETERS"),
+            "it is not labelled PUBLIC KEY",
+        );
+        check(
+            &pem.replace("PUBLIC KEY", "RSA PUBLIC KEY"),
+            "it is not an RSA public key",
+        );
+        check(
+            &pem.replace("END PUBLIC", "END RSA PUBLIC"),
+            "its first and last lines differ",
+        );
         check(&pem.replace("-----END PUBLIC KEY-----", ""), "its last line is missing");
         check(&format!("{pem}{pem}"), "something follows its last line");
         check(&format!("x{pem}"), "it does not begin with -----BEGIN PUBLIC KEY-----");
@@ -177,7 +209,11 @@ mod tests {
     #[test]
     fn a_key_of_another_kind_is_refused() {
         // An Ed25519 key: the name of its algorithm is 1.3.101.112.
-        let der = [&[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00][..], &[7; 32]].concat();
+        let der = [
+            &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00][..],
+            &[7; 32],
+        ]
+        .concat();
         check(&STANDARD.encode(der), "it is not an RSA public key");
     }
 
@@ -192,7 +228,14 @@ mod tests {
         assert_eq!(read(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]), None);
         assert_eq!(read(&[0x31, 0x00]), None);
         assert_eq!(read(&[0x30]), None);
-        for (bytes, magnitude) in [(&[][..], None), (&[0], None), (&[0x80], None), (&[0, 0x7f], None), (&[0, 0x80], Some(&[0x80][..])), (&[5], Some(&[5]))] {
+        for (bytes, magnitude) in [
+            (&[][..], None),
+            (&[0], None),
+            (&[0x80], None),
+            (&[0, 0x7f], None),
+            (&[0, 0x80], Some(&[0x80][..])),
+            (&[5], Some(&[5])),
+        ] {
             assert_eq!(natural(bytes), magnitude, "{bytes:?}");
         }
     }

@@ -63,9 +63,8 @@ impl Policy {
             return Err(SetupError::NoAuthorizedParties);
         }
         // An origin with a slash at its end matches no token ever, which is better said now than as a refused login.
-        let broken = |party: &&String| {
-            !party.contains("://") || party.ends_with('/') || party.contains('*') || !is_plain(party)
-        };
+        let broken =
+            |party: &&String| !party.contains("://") || party.ends_with('/') || party.contains('*') || !is_plain(party);
         if let Some(party) = self.authorized_parties.iter().find(broken) {
             return Err(SetupError::AuthorizedParty(party.clone()));
         }
@@ -96,24 +95,49 @@ mod tests {
     fn there_is_no_start_without_an_issuer_and_a_party() {
         let party = &["https://app.example.com"][..];
         assert!(policy("https://clerk.example.com", party).checked().is_ok());
-        assert!(policy("https://c.example", &["http://localhost:3000", "https://b.example"]).checked().is_ok());
+        assert!(
+            policy("https://c.example", &["http://localhost:3000", "https://b.example"])
+                .checked()
+                .is_ok()
+        );
         assert!(matches!(policy("", party).checked(), Err(SetupError::NoIssuer)));
-        assert!(matches!(policy("clerk.example.com", party).checked(), Err(SetupError::Issuer(_))));
-        assert!(matches!(policy("https://clerk.example.com ", party).checked(), Err(SetupError::Issuer(_))));
-        assert!(matches!(policy("https://c.example", &[]).checked(), Err(SetupError::NoAuthorizedParties)));
+        assert!(matches!(
+            policy("clerk.example.com", party).checked(),
+            Err(SetupError::Issuer(_))
+        ));
+        assert!(matches!(
+            policy("https://clerk.example.com ", party).checked(),
+            Err(SetupError::Issuer(_))
+        ));
+        assert!(matches!(
+            policy("https://c.example", &[]).checked(),
+            Err(SetupError::NoAuthorizedParties)
+        ));
     }
 
     #[test]
     fn a_party_that_no_token_could_carry_is_named() {
-        for party in ["", "*", "https://*.example.com", "https://app.example.com/", "app.example.com", "https://a b.example"] {
-            let error = policy("https://c.example", &["https://good.example", party]).checked().unwrap_err();
+        for party in [
+            "",
+            "*",
+            "https://*.example.com",
+            "https://app.example.com/",
+            "app.example.com",
+            "https://a b.example",
+        ] {
+            let error = policy("https://c.example", &["https://good.example", party])
+                .checked()
+                .unwrap_err();
             assert!(error.to_string().contains(&format!("{party:?}")), "{error}");
         }
     }
 
     #[test]
     fn an_empty_audience_is_a_mistake() {
-        let policy = Policy { audience: vec![String::new()], ..policy("https://c.example", &["https://a.example"]) };
+        let policy = Policy {
+            audience: vec![String::new()],
+            ..policy("https://c.example", &["https://a.example"])
+        };
         assert!(matches!(policy.checked(), Err(SetupError::Audience)));
     }
 }

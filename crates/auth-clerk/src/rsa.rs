@@ -84,8 +84,14 @@ impl RsaKey {
         let set = jwk
             .set_parameter("n", Some(URL_SAFE_NO_PAD.encode(numbers.modulus).into()))
             .and_then(|()| jwk.set_parameter("e", Some(URL_SAFE_NO_PAD.encode(EXPONENT).into())));
-        let verifier = set.and_then(|()| RS256.verifier_from_jwk(&jwk)).map_err(|_| "the crypto library refused it")?;
-        Ok(RsaKey { id: numbers.id(), signature_len: numbers.modulus.len(), verifier })
+        let verifier = set
+            .and_then(|()| RS256.verifier_from_jwk(&jwk))
+            .map_err(|_| "the crypto library refused it")?;
+        Ok(RsaKey {
+            id: numbers.id(),
+            signature_len: numbers.modulus.len(),
+            verifier,
+        })
     }
 
     pub(crate) fn id(&self) -> KeyId {
@@ -95,7 +101,10 @@ impl RsaKey {
     pub(crate) fn signed(&self, jws: &Jws<'_>) -> bool {
         // A signature is exactly as long as the modulus; anything else is not worth the arithmetic.
         jws.signature.len() == self.signature_len
-            && self.verifier.verify(jws.signing_input.as_bytes(), &jws.signature).is_ok()
+            && self
+                .verifier
+                .verify(jws.signing_input.as_bytes(), &jws.signature)
+                .is_ok()
     }
 }
 
@@ -111,8 +120,21 @@ mod tests {
 
     #[test]
     fn the_modulus_has_2048_to_8192_bits() {
-        for (bits, fits) in [(512, false), (1024, false), (2047, false), (2048, true), (2049, true), (4096, true), (8192, true), (8193, false)] {
-            assert_eq!(PublicNumbers::new(&modulus(bits), &[1, 0, 1]).is_ok(), fits, "{bits} bits");
+        for (bits, fits) in [
+            (512, false),
+            (1024, false),
+            (2047, false),
+            (2048, true),
+            (2049, true),
+            (4096, true),
+            (8192, true),
+            (8193, false),
+        ] {
+            assert_eq!(
+                PublicNumbers::new(&modulus(bits), &[1, 0, 1]).is_ok(),
+                fits,
+                "{bits} bits"
+            );
         }
         assert!(PublicNumbers::new(&[], &[1, 0, 1]).is_err());
     }
@@ -128,7 +150,16 @@ mod tests {
 
     #[test]
     fn the_exponent_is_65537() {
-        for exponent in [&[][..], &[1], &[3], &[17], &[1, 0, 0], &[0, 1, 0, 1], &[1, 0, 1, 0], &[1, 0, 0, 0, 1]] {
+        for exponent in [
+            &[][..],
+            &[1],
+            &[3],
+            &[17],
+            &[1, 0, 0],
+            &[0, 1, 0, 1],
+            &[1, 0, 1, 0],
+            &[1, 0, 0, 0, 1],
+        ] {
             assert!(PublicNumbers::new(&modulus(2048), exponent).is_err(), "{exponent:?}");
         }
     }

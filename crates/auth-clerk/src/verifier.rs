@@ -17,7 +17,10 @@ pub struct Verifier {
 }
 
 enum Believed {
-    Fixed { key: Arc<RsaKey>, ids: watch::Sender<KeySet> },
+    Fixed {
+        key: Arc<RsaKey>,
+        ids: watch::Sender<KeySet>,
+    },
     Fetched(Cache),
 }
 
@@ -93,7 +96,10 @@ impl Verifier {
     #[must_use]
     pub fn key_status(&self) -> KeyStatus {
         match &self.keys {
-            Believed::Fixed { .. } => KeyStatus { keys: 1, ..KeyStatus::default() },
+            Believed::Fixed { .. } => KeyStatus {
+                keys: 1,
+                ..KeyStatus::default()
+            },
             Believed::Fetched(cache) => cache.status(),
         }
     }
@@ -101,6 +107,9 @@ impl Verifier {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier").field("policy", &self.policy).field("keys", &self.key_status()).finish()
+        f.debug_struct("Verifier")
+            .field("policy", &self.policy)
+            .field("keys", &self.key_status())
+            .finish()
     }
 }

@@ -8,12 +8,20 @@ use testkit::clerk::{Answer, Clerk, ISSUER, KeyServer, PARTY};
 use tokio::task::JoinSet;
 
 fn policy() -> Policy {
-    Policy { issuer: ISSUER.to_owned(), authorized_parties: vec![PARTY.to_owned()], ..Policy::default() }
+    Policy {
+        issuer: ISSUER.to_owned(),
+        authorized_parties: vec![PARTY.to_owned()],
+        ..Policy::default()
+    }
 }
 
 /// Nothing is fetched in the background while a test runs, and a failed fetch is soon forgiven.
 fn options(server: &KeyServer) -> JwksOptions {
-    JwksOptions { fresh: Duration::from_secs(3600), back_off: Duration::from_millis(10), ..JwksOptions::new(server.url()) }
+    JwksOptions {
+        fresh: Duration::from_secs(3600),
+        back_off: Duration::from_millis(10),
+        ..JwksOptions::new(server.url())
+    }
 }
 
 fn verifier_with(options: JwksOptions) -> Arc<Verifier> {
@@ -29,7 +37,9 @@ async fn verify(verifier: &Verifier, token: &str) -> Result<Session, Rejection> 
 }
 
 async fn within<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), work).await.expect("it ends in good time")
+    tokio::time::timeout(Duration::from_secs(20), work)
+        .await
+        .expect("it ends in good time")
 }
 
 async fn until(verifier: &Verifier, met: impl Fn(&KeySet) -> bool) {
@@ -79,7 +89,10 @@ async fn fifty_unknown_key_ids_cause_one_fetch() {
     until(&verifier, |keys| keys.len() == 1).await;
     let mut waiting = JoinSet::new();
     for n in 0..50 {
-        let (verifier, token) = (Arc::clone(&verifier), clerk.with_kid(format!("ins_{n}")).session("user_ana").token());
+        let (verifier, token) = (
+            Arc::clone(&verifier),
+            clerk.with_kid(format!("ins_{n}")).session("user_ana").token(),
+        );
         waiting.spawn(async move { verify(&verifier, &token).await });
     }
     while let Some(verdict) = waiting.join_next().await {
@@ -99,7 +112,10 @@ async fn a_new_key_id_is_picked_up_at_once() {
     let next = clerk.rotated().with_kid("ins_next");
     server.serve(&next);
     assert!(verify(&verifier, &next.session("user_ana").token()).await.is_ok());
-    assert_eq!(verify(&verifier, &clerk.session("user_ana").token()).await.err(), Some(Rejection::JwkKidMismatch));
+    assert_eq!(
+        verify(&verifier, &clerk.session("user_ana").token()).await.err(),
+        Some(Rejection::JwkKidMismatch)
+    );
 }
 
 #[tokio::test]
@@ -109,7 +125,9 @@ async fn a_key_changed_under_its_id_is_picked_up_and_the_old_one_stops_at_once()
     let verifier = verifier(&server);
     let old = verify(&verifier, &clerk.session("user_ana").token()).await.unwrap();
     server.serve(&clerk.rotated());
-    let new = verify(&verifier, &clerk.rotated().session("user_ana").token()).await.unwrap();
+    let new = verify(&verifier, &clerk.rotated().session("user_ana").token())
+        .await
+        .unwrap();
     let keys = verifier.keys();
     assert!(!keys.borrow().contains(&old.key) && keys.borrow().contains(&new.key));
     let verdict = verify(&verifier, &clerk.session("user_ana").token()).await;
@@ -128,7 +146,11 @@ async fn bad_signatures_cause_one_fetch_and_impossible_ones_none() {
     }
     assert_eq!(server.requests(), 1);
     for _ in 0..5 {
-        let verdict = verify(&verifier, &clerk.session("user_ana").signed_by(&clerk.rotated()).token()).await;
+        let verdict = verify(
+            &verifier,
+            &clerk.session("user_ana").signed_by(&clerk.rotated()).token(),
+        )
+        .await;
         assert_eq!(verdict.err(), Some(Rejection::TokenInvalidSignature));
     }
     assert_eq!(server.requests(), 2);
@@ -138,7 +160,10 @@ async fn bad_signatures_cause_one_fetch_and_impossible_ones_none() {
 async fn an_emptied_set_refuses_everyone_and_says_so() {
     let clerk = Clerk::new();
     let server = KeyServer::start(&clerk);
-    let verifier = verifier_with(JwksOptions { fresh: Duration::from_millis(40), ..options(&server) });
+    let verifier = verifier_with(JwksOptions {
+        fresh: Duration::from_millis(40),
+        ..options(&server)
+    });
     until(&verifier, |keys| keys.len() == 1).await;
     server.answer(Answer::Body(br#"{"keys":[]}"#.to_vec()));
     until(&verifier, KeySet::is_empty).await;
@@ -175,13 +200,25 @@ async fn cold_and_badly_answered_is_unavailable_and_never_a_yes() {
     for answer in misbehaviour() {
         let server = KeyServer::start(&clerk);
         server.answer(answer.clone());
-        let limited = JwksOptions { timeout: Duration::from_millis(300), back_off: Duration::from_secs(60), ..options(&server) };
+        let limited = JwksOptions {
+            timeout: Duration::from_millis(300),
+            back_off: Duration::from_secs(60),
+            ..options(&server)
+        };
         let verifier = verifier_with(limited);
         let rejection = verify(&verifier, &clerk.session("user_ana").token()).await.unwrap_err();
-        assert_eq!((rejection, rejection.class()), (Rejection::JwkUnavailable, Class::Unavailable), "{answer:?}");
+        assert_eq!(
+            (rejection, rejection.class()),
+            (Rejection::JwkUnavailable, Class::Unavailable),
+            "{answer:?}"
+        );
         assert!(!verifier.ready() && verifier.keys().borrow().is_empty(), "{answer:?}");
         let status = verifier.key_status();
-        assert_eq!((status.keys, status.age, status.fetched, status.failed), (0, None, 0, 1), "{answer:?}");
+        assert_eq!(
+            (status.keys, status.age, status.fetched, status.failed),
+            (0, None, 0, 1),
+            "{answer:?}"
+        );
     }
 }
 
@@ -190,14 +227,20 @@ async fn keys_at_hand_outlive_every_misbehaviour() {
     let clerk = Clerk::new();
     for answer in misbehaviour() {
         let server = KeyServer::start(&clerk);
-        let verifier = verifier_with(JwksOptions { timeout: Duration::from_millis(300), ..options(&server) });
+        let verifier = verifier_with(JwksOptions {
+            timeout: Duration::from_millis(300),
+            ..options(&server)
+        });
         until(&verifier, |keys| keys.len() == 1).await;
         server.answer(answer.clone());
         // An unknown key id makes it fetch, in vain.
         let verdict = verify(&verifier, &clerk.with_kid("ins_x").session("user_ana").token()).await;
         assert_eq!(verdict.err(), Some(Rejection::JwkKidMismatch), "{answer:?}");
         assert!(verifier.key_status().failed >= 1, "{answer:?}");
-        assert!(verify(&verifier, &clerk.session("user_ana").token()).await.is_ok(), "{answer:?}");
+        assert!(
+            verify(&verifier, &clerk.session("user_ana").token()).await.is_ok(),
+            "{answer:?}"
+        );
         assert!(verifier.ready() && verifier.keys().borrow().len() == 1, "{answer:?}");
     }
 }
@@ -207,7 +250,10 @@ async fn a_redirect_is_not_followed() {
     let (clerk, evil) = (Clerk::new(), Clerk::new().rotated());
     let (server, elsewhere) = (KeyServer::start(&clerk), KeyServer::start(&evil));
     server.answer(Answer::Redirect(elsewhere.url()));
-    let verifier = verifier_with(JwksOptions { back_off: Duration::from_secs(60), ..options(&server) });
+    let verifier = verifier_with(JwksOptions {
+        back_off: Duration::from_secs(60),
+        ..options(&server)
+    });
     let verdict = verify(&verifier, &evil.session("user_ana").token()).await;
     assert_eq!(verdict.err(), Some(Rejection::JwkUnavailable));
     assert_eq!((server.requests(), elsewhere.requests()), (1, 0));
@@ -220,7 +266,11 @@ async fn an_answer_as_large_as_the_limit_is_read() {
     let mut body = clerk.jwks().into_bytes();
     body.resize(1024 * 1024, b' ');
     server.answer(Answer::Body(body));
-    assert!(verify(&verifier(&server), &clerk.session("user_ana").token()).await.is_ok());
+    assert!(
+        verify(&verifier(&server), &clerk.session("user_ana").token())
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -228,7 +278,10 @@ async fn a_server_that_comes_up_late_is_found() {
     let clerk = Clerk::new();
     let server = KeyServer::start(&clerk);
     server.answer(Answer::Status(503));
-    let verifier = verifier_with(JwksOptions { back_off_limit: Duration::from_millis(20), ..options(&server) });
+    let verifier = verifier_with(JwksOptions {
+        back_off_limit: Duration::from_millis(20),
+        ..options(&server)
+    });
     server.wait_for_requests(3).await;
     server.serve(&clerk);
     until(&verifier, |keys| keys.len() == 1).await;
@@ -280,9 +333,18 @@ async fn a_given_key_needs_no_network() {
 fn a_set_up_that_cannot_work_says_why() {
     let keys = || Keys::jwks(JwksOptions::new("http://127.0.0.1:1/")).unwrap();
     assert!(matches!(Verifier::new(policy(), keys()), Err(SetupError::NoRuntime)));
-    assert!(matches!(Verifier::new(Policy::default(), keys()), Err(SetupError::NoIssuer)));
-    let never = JwksOptions { fresh: Duration::ZERO, ..JwksOptions::new("http://127.0.0.1:1/") };
+    assert!(matches!(
+        Verifier::new(Policy::default(), keys()),
+        Err(SetupError::NoIssuer)
+    ));
+    let never = JwksOptions {
+        fresh: Duration::ZERO,
+        ..JwksOptions::new("http://127.0.0.1:1/")
+    };
     assert!(matches!(Keys::jwks(never), Err(SetupError::Options(_))));
-    assert!(matches!(Keys::jwks(JwksOptions::new("http://clerk.example.com/")), Err(SetupError::Url(_))));
+    assert!(matches!(
+        Keys::jwks(JwksOptions::new("http://clerk.example.com/")),
+        Err(SetupError::Url(_))
+    ));
     assert!(matches!(Keys::pem("nonsense!"), Err(SetupError::Pem(_))));
 }

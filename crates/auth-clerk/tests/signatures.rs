@@ -8,7 +8,11 @@ use std::time::SystemTime;
 use testkit::clerk::{Clerk, ISSUER, Mint, PARTY};
 
 fn verifier() -> Verifier {
-    let policy = Policy { issuer: ISSUER.to_owned(), authorized_parties: vec![PARTY.to_owned()], ..Policy::default() };
+    let policy = Policy {
+        issuer: ISSUER.to_owned(),
+        authorized_parties: vec![PARTY.to_owned()],
+        ..Policy::default()
+    };
     Verifier::new(policy, Keys::pem(&Clerk::new().pem()).unwrap()).unwrap()
 }
 
@@ -17,21 +21,44 @@ fn session() -> Mint {
 }
 
 async fn check(token: &str, expected: Rejection) {
-    assert_eq!(verifier().verify(token, SystemTime::now()).await.err(), Some(expected), "{token}");
+    assert_eq!(
+        verifier().verify(token, SystemTime::now()).await.err(),
+        Some(expected),
+        "{token}"
+    );
 }
 
 #[tokio::test]
 async fn a_good_token_is_let_in_under_any_key_id_when_the_key_is_given() {
-    for token in [session().token(), session().header("kid", "ins_other").token(), session().without_header("typ").without_header("cat").token()] {
-        assert_eq!(verifier().verify(&token, SystemTime::now()).await.unwrap().user, "user_ana");
+    for token in [
+        session().token(),
+        session().header("kid", "ins_other").token(),
+        session().without_header("typ").without_header("cat").token(),
+    ] {
+        assert_eq!(
+            verifier().verify(&token, SystemTime::now()).await.unwrap().user,
+            "user_ana"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_signature_by_anyone_else_is_refused() {
-    check(&session().signed_by(&Clerk::new().rotated()).token(), Rejection::TokenInvalidSignature).await;
-    check(&session().signed_by(&Clerk::of(3072, 65537, 0)).token(), Rejection::TokenInvalidSignature).await;
-    check(&session().signed_by(&Clerk::of(1024, 65537, 0)).token(), Rejection::TokenInvalidSignature).await;
+    check(
+        &session().signed_by(&Clerk::new().rotated()).token(),
+        Rejection::TokenInvalidSignature,
+    )
+    .await;
+    check(
+        &session().signed_by(&Clerk::of(3072, 65537, 0)).token(),
+        Rejection::TokenInvalidSignature,
+    )
+    .await;
+    check(
+        &session().signed_by(&Clerk::of(1024, 65537, 0)).token(),
+        Rejection::TokenInvalidSignature,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -46,8 +73,21 @@ async fn a_signature_of_another_token_is_refused() {
 async fn a_signature_of_the_wrong_shape_is_refused() {
     let good = Clerk::new().sign(session().signing_input());
     let cut = &good[1..];
-    for signature in [vec![], vec![0], vec![0; 256], vec![0xff; 256], vec![1; 4096], cut.to_vec(), [&[0], &good[..]].concat(), [&good[..], &[0]].concat()] {
-        check(&session().signature(signature).token(), Rejection::TokenInvalidSignature).await;
+    for signature in [
+        vec![],
+        vec![0],
+        vec![0; 256],
+        vec![0xff; 256],
+        vec![1; 4096],
+        cut.to_vec(),
+        [&[0], &good[..]].concat(),
+        [&good[..], &[0]].concat(),
+    ] {
+        check(
+            &session().signature(signature).token(),
+            Rejection::TokenInvalidSignature,
+        )
+        .await;
     }
 }
 
@@ -56,8 +96,16 @@ async fn the_public_key_is_no_shared_secret() {
     // The old trick: an HMAC with the public key's text as its secret, under an algorithm the token chooses.
     for alg in ["HS256", "none", "PS256", "RS512"] {
         let forged = session().header("alg", alg);
-        check(&forged.clone().signature(vec![0; 32]).token(), Rejection::TokenInvalidAlgorithm).await;
-        check(&forged.clone().signature(vec![]).token(), Rejection::TokenInvalidAlgorithm).await;
+        check(
+            &forged.clone().signature(vec![0; 32]).token(),
+            Rejection::TokenInvalidAlgorithm,
+        )
+        .await;
+        check(
+            &forged.clone().signature(vec![]).token(),
+            Rejection::TokenInvalidAlgorithm,
+        )
+        .await;
         check(&forged.token(), Rejection::TokenInvalidAlgorithm).await;
     }
 }
@@ -65,17 +113,32 @@ async fn the_public_key_is_no_shared_secret() {
 #[tokio::test]
 async fn a_key_that_the_token_brings_along_is_not_looked_at() {
     let other = Clerk::new().rotated();
-    let forged = session().header("jwk", other.jwk()).header("jku", "http://127.0.0.1:1/").header("x5u", "http://127.0.0.1:1/");
+    let forged = session()
+        .header("jwk", other.jwk())
+        .header("jku", "http://127.0.0.1:1/")
+        .header("x5u", "http://127.0.0.1:1/");
     check(&forged.signed_by(&other).token(), Rejection::TokenInvalidSignature).await;
 }
 
 #[tokio::test]
 async fn other_kinds_of_token_by_the_same_key_are_refused() {
     check(&session().header("typ", "at+jwt").token(), Rejection::TokenTypeMismatch).await;
-    check(&session().header("cat", "cl_B7d4PD222AAA").token(), Rejection::TokenTypeMismatch).await;
-    check(&session().header("crit", serde_json::json!([])).token(), Rejection::TokenInvalid).await;
+    check(
+        &session().header("cat", "cl_B7d4PD222AAA").token(),
+        Rejection::TokenTypeMismatch,
+    )
+    .await;
+    check(
+        &session().header("crit", serde_json::json!([])).token(),
+        Rejection::TokenInvalid,
+    )
+    .await;
     check(&session().header("b64", false).token(), Rejection::TokenInvalid).await;
-    check(&session().without_claim("sid").without_claim("v").token(), Rejection::TokenTypeMismatch).await;
+    check(
+        &session().without_claim("sid").without_claim("v").token(),
+        Rejection::TokenTypeMismatch,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -88,9 +151,14 @@ async fn an_encrypted_token_or_the_json_form_is_refused() {
 fn a_rejection_repeats_nothing_of_the_token() {
     let token = session().header("kid", "ins_tell").token();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let rejection = runtime.block_on(verifier().verify(&token[..token.len() - 4], SystemTime::now())).unwrap_err();
+    let rejection = runtime
+        .block_on(verifier().verify(&token[..token.len() - 4], SystemTime::now()))
+        .unwrap_err();
     let said = format!("{rejection} {rejection:?} {} {:?}", rejection.reason(), verifier());
-    assert!(!said.contains("ins_tell") && !token.split('.').any(|part| said.contains(part)), "{said}");
+    assert!(
+        !said.contains("ins_tell") && !token.split('.').any(|part| said.contains(part)),
+        "{said}"
+    );
 }
 
 proptest! {

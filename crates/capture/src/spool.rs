@@ -244,11 +244,6 @@ impl SpoolFile {
         &self.path
     }
 
-    /// Whether anything but the header is in it.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == self.header_len
-    }
-
     /// Appends a batch. `reserved` may use what is kept free for the end.
     pub(crate) fn append(&mut self, number: u64, events: &[Recorded], reserved: bool) -> Result<(), Refused> {
         let mut entries = Vec::new();

@@ -224,7 +224,7 @@ async fn everything_is_there_again_after_a_restart() {
 fn long_text(mark: &str, n: usize) -> String {
     format!(
         "{mark} {}",
-        "x".repeat((n * 7919) % 3000 + if n % 37 == 0 { 9000 } else { 0 })
+        "x".repeat((n * 7919) % 3000 + if n.is_multiple_of(37) { 9000 } else { 0 })
     )
 }
 

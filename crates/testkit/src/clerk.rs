@@ -55,7 +55,13 @@ impl Clerk {
     #[must_use]
     pub fn of(bits: u32, exponent: u32, number: u32) -> Clerk {
         let spec = (bits, exponent, number);
-        Clerk { issuer: ISSUER.to_owned(), party: PARTY.to_owned(), kid: KID.to_owned(), spec, key: key(spec) }
+        Clerk {
+            issuer: ISSUER.to_owned(),
+            party: PARTY.to_owned(),
+            kid: KID.to_owned(),
+            spec,
+            key: key(spec),
+        }
     }
 
     /// The same instance, under the same key id, after its key was changed.
@@ -63,25 +69,38 @@ impl Clerk {
     pub fn rotated(&self) -> Clerk {
         let (bits, exponent, number) = self.spec;
         let spec = (bits, exponent, number + 1);
-        Clerk { spec, key: key(spec), ..self.clone() }
+        Clerk {
+            spec,
+            key: key(spec),
+            ..self.clone()
+        }
     }
 
     /// The same instance and key under another key id.
     #[must_use]
     pub fn with_kid(&self, kid: impl Into<String>) -> Clerk {
-        Clerk { kid: kid.into(), ..self.clone() }
+        Clerk {
+            kid: kid.into(),
+            ..self.clone()
+        }
     }
 
     /// The same key for another issuer.
     #[must_use]
     pub fn with_issuer(&self, issuer: impl Into<String>) -> Clerk {
-        Clerk { issuer: issuer.into(), ..self.clone() }
+        Clerk {
+            issuer: issuer.into(),
+            ..self.clone()
+        }
     }
 
     /// The same instance, making tokens for another application.
     #[must_use]
     pub fn with_party(&self, party: impl Into<String>) -> Clerk {
-        Clerk { party: party.into(), ..self.clone() }
+        Clerk {
+            party: party.into(),
+            ..self.clone()
+        }
     }
 
     /// The value of `iss`.
@@ -111,13 +130,21 @@ impl Clerk {
     /// The public key in PEM, as `RSA PUBLIC KEY`.
     #[must_use]
     pub fn pem_pkcs1(&self) -> String {
-        text(self.rsa().public_key_to_pem_pkcs1().expect("a generated key has a public half"))
+        text(
+            self.rsa()
+                .public_key_to_pem_pkcs1()
+                .expect("a generated key has a public half"),
+        )
     }
 
     /// The private key in PEM, to be pasted where it does not belong.
     #[must_use]
     pub fn private_pem(&self) -> String {
-        text(self.key.private_key_to_pem_pkcs8().expect("a generated key has a private half"))
+        text(
+            self.key
+                .private_key_to_pem_pkcs8()
+                .expect("a generated key has a private half"),
+        )
     }
 
     /// The public key as one member of a key set.
@@ -138,13 +165,20 @@ impl Clerk {
     #[must_use]
     pub fn sign(&self, input: impl AsRef<[u8]>) -> Vec<u8> {
         let mut signer = Signer::new(MessageDigest::sha256(), &self.key).expect("an RSA key signs with SHA-256");
-        signer.sign_oneshot_to_vec(input.as_ref()).expect("a generated key signs")
+        signer
+            .sign_oneshot_to_vec(input.as_ref())
+            .expect("a generated key signs")
     }
 
     /// A session token of this user, to be changed and made with [`Mint::token`]. Version 2, issued now, good for 60 s.
     #[must_use]
     pub fn session(&self, user: impl Into<String>) -> Mint {
-        let header = [("alg", json!("RS256")), ("cat", json!(SESSION_CATEGORY)), ("kid", json!(self.kid)), ("typ", json!("JWT"))];
+        let header = [
+            ("alg", json!("RS256")),
+            ("cat", json!(SESSION_CATEGORY)),
+            ("kid", json!(self.kid)),
+            ("typ", json!("JWT")),
+        ];
         let claims = [
             ("azp", json!(self.party)),
             ("fva", json!([0, -1])),
@@ -157,7 +191,10 @@ impl Clerk {
             ("v", json!(2)),
         ];
         let object = |members: &[(&str, Value)]| {
-            members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<Map<_, _>>()
+            members
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect::<Map<_, _>>()
         };
         Mint {
             clerk: self.clone(),
@@ -190,7 +227,9 @@ impl Mint {
     /// Makes it a token of version 1, which knows neither `v` nor `sts`.
     #[must_use]
     pub fn v1(self) -> Mint {
-        ["v", "sts", "jti", "pla", "fva"].into_iter().fold(self, Mint::without_claim)
+        ["v", "sts", "jti", "pla", "fva"]
+            .into_iter()
+            .fold(self, Mint::without_claim)
     }
 
     /// Makes an organisation active, in the way of the token's version; the role without its prefix, as in `admin`.
@@ -199,7 +238,9 @@ impl Mint {
         if self.claims.contains_key("v") {
             self.claim("o", json!({ "id": id, "rol": role, "slg": "a-team" }))
         } else {
-            self.claim("org_id", id).claim("org_role", format!("org:{role}")).claim("org_slug", "a-team")
+            self.claim("org_id", id)
+                .claim("org_role", format!("org:{role}"))
+                .claim("org_slug", "a-team")
         }
     }
 
@@ -207,7 +248,9 @@ impl Mint {
     #[must_use]
     pub fn issued(self, at: SystemTime) -> Mint {
         let at = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        self.claim("iat", at).claim("nbf", at.saturating_sub(10)).claim("exp", at + 60)
+        self.claim("iat", at)
+            .claim("nbf", at.saturating_sub(10))
+            .claim("exp", at + 60)
     }
 
     /// Sets a member of the header.
@@ -275,7 +318,10 @@ impl Mint {
     /// The first two parts, which are what is signed.
     #[must_use]
     pub fn signing_input(&self) -> String {
-        let header = self.raw_header.clone().unwrap_or_else(|| Value::Object(self.header.clone()).to_string().into());
+        let header = self
+            .raw_header
+            .clone()
+            .unwrap_or_else(|| Value::Object(self.header.clone()).to_string().into());
         let claims = self.raw_claims.clone().unwrap_or_else(|| self.claims_json().into());
         format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims))
     }
@@ -375,7 +421,10 @@ impl KeyServer {
             answered: 0,
             open: Vec::new(),
         };
-        let inner = Arc::new(Inner { state: Mutex::new(state), changed: Condvar::new() });
+        let inner = Arc::new(Inner {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        });
         let accepting = Arc::clone(&inner);
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -451,9 +500,15 @@ impl KeyServer {
         let inner = Arc::clone(&self.inner);
         let waiting = tokio::task::spawn_blocking(move || {
             let limit = Duration::from_secs(20);
-            let waited = inner.changed.wait_timeout_while(lock(&inner.state), limit, |state| !met(state));
+            let waited = inner
+                .changed
+                .wait_timeout_while(lock(&inner.state), limit, |state| !met(state));
             let (state, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
-            assert!(!outcome.timed_out(), "the key server waited in vain for {what}: {} came", state.requests);
+            assert!(
+                !outcome.timed_out(),
+                "the key server waited in vain for {what}: {} came",
+                state.requests
+            );
         });
         if let Err(error) = waiting.await {
             std::panic::resume_unwind(error.into_panic());

@@ -4,10 +4,13 @@
 //! missing is a clear failure that names it and the script that installs it, never a silent skip.
 #![forbid(unsafe_code)]
 
+pub mod browser;
 pub mod builders;
 pub mod clerk;
 pub mod program;
+pub mod proxy;
 pub mod recordings;
 pub mod redis;
 pub mod s3;
 pub mod strategies;
+pub mod workspace;

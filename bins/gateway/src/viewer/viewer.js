@@ -9,6 +9,7 @@
 const MAX_ROWS = 20_000; // About what a browser lays out without a noticeable pause.
 const FRAME_ROWS = 600; // Rows put into the page per animation frame, so that a flood leaves time to scroll and click.
 const PAGE_ROWS = 200;
+const CHUNK_ROWS = 200; // Rows in one list. The browser lays out only the lists near the screen, which is what makes 20,000 rows light.
 const BEFORE_FAILURE = 50; // Lines before a failure that are never folded: the reason usually stands in them.
 const AT_BOTTOM = 48; // Pixels from the end that still count as following.
 
@@ -187,12 +188,35 @@ function hiddenMarks(into, text) {
   text.split(/(\[REDACTED[^\]]*\])/).forEach((part, at) => into.append(at % 2 ? element("span", "masked", part) : part));
 }
 
-/** Puts rows into `into`, folding runs of noise as they grow. Returns the run the last row is in. */
-function weave(made, into, run) {
+const rowBefore = (li) => li.previousElementSibling ?? li.parentNode.previousElementSibling?.lastElementChild ?? null;
+const rowAfter = (li) => li.nextElementSibling ?? li.parentNode.nextElementSibling?.firstElementChild ?? null;
+const lastRow = () => log.lastElementChild?.lastElementChild ?? null;
+
+function firstRow() {
+  let li = log.firstElementChild?.firstElementChild ?? null;
+  while (li && !li.dataset.seq) li = rowAfter(li); // The head of a fold stands before its rows.
+  return li;
+}
+
+function removeNode(li) {
+  const chunk = li?.parentNode;
+  li?.remove();
+  if (chunk && chunk.childElementCount === 0) chunk.remove();
+}
+
+/**
+ * Puts rows into `chunk` and, when that is full or missing, into new ones that go into `into`; folds runs of noise as they
+ * grow. Returns the run the last row is in.
+ */
+function weave(made, chunk, into, run) {
   const changed = new Set();
   for (const row of made) {
     rows.set(row.seq, row);
-    into.append(row.li);
+    if (!chunk || chunk.childElementCount >= CHUNK_ROWS) {
+      chunk = element("ol", "chunk");
+      into.append(chunk);
+    }
+    chunk.append(row.li);
     if (row.noise === null) {
       run = null;
       continue;
@@ -215,7 +239,7 @@ function worthFolding(run) {
 
 function showRun(run) {
   if (run.rows.length === 0 || !worthFolding(run)) {
-    run.head?.remove();
+    removeNode(run.head);
     run.head = null;
     for (const row of run.rows) row.li.hidden = false;
     return;
@@ -231,7 +255,11 @@ function showRun(run) {
     });
     run.head.append(button);
   }
-  if (run.head.nextSibling !== run.rows[0].li) run.rows[0].li.before(run.head);
+  if (run.head.nextSibling !== run.rows[0].li) {
+    const chunk = run.head.parentNode;
+    run.rows[0].li.before(run.head);
+    if (chunk?.childElementCount === 0) chunk.remove();
+  }
   const counts = {};
   for (const row of run.rows) counts[row.noise] = (counts[row.noise] ?? 0) + 1;
   const words = Object.entries(counts)
@@ -247,7 +275,7 @@ function showRun(run) {
 function unfoldFailures() {
   for (const seq of failures) {
     let row = rows.get(seq)?.li;
-    for (let left = BEFORE_FAILURE; row && left > 0; row = row.previousElementSibling) {
+    for (let left = BEFORE_FAILURE; row && left > 0; row = rowBefore(row)) {
       if (row.dataset.kind !== "line") continue;
       left -= 1;
       const run = rows.get(Number(row.dataset.seq))?.run;
@@ -262,28 +290,27 @@ function unfoldFailures() {
 function forgetRow(row) {
   rows.delete(row.seq);
   failures.delete(row.seq);
-  row.li.remove();
+  removeNode(row.li);
   if (!row.run) return;
   const { run } = row;
   if (run.rows[0] === row) run.rows.shift();
   else if (run.rows.at(-1) === row) run.rows.pop();
   else run.rows = run.rows.filter((other) => other !== row);
-  if (run.rows.length === 0) run.head?.remove();
+  if (run.rows.length === 0) removeNode(run.head);
 }
 
 /** Learns the window's ends and the last run again, after rows have gone. */
 function measureWindow() {
-  const top = log.firstElementChild?.dataset.seq ? log.firstElementChild : log.firstElementChild?.nextElementSibling;
+  const [top, bottom] = [firstRow(), lastRow()];
   first = top ? Number(top.dataset.seq) : null;
-  last = log.lastElementChild ? Number(log.lastElementChild.dataset.seq) : null;
+  last = bottom ? Number(bottom.dataset.seq) : null;
   tailRun = last === null ? null : rows.get(last).run;
 }
 
 function dropFromTop(excess) {
   const touched = new Set();
   for (; excess > 0; excess -= 1) {
-    const top = log.firstElementChild.dataset.seq ? log.firstElementChild : log.firstElementChild.nextElementSibling;
-    const row = rows.get(Number(top.dataset.seq));
+    const row = rows.get(Number(firstRow().dataset.seq));
     if (row.run) touched.add(row.run);
     forgetRow(row);
   }
@@ -295,7 +322,7 @@ function dropFromTop(excess) {
 function dropFromBottom(excess) {
   const touched = new Set();
   for (; excess > 0; excess -= 1) {
-    const row = rows.get(Number(log.lastElementChild.dataset.seq));
+    const row = rows.get(Number(lastRow().dataset.seq));
     if (row.run) touched.add(row.run);
     forgetRow(row);
   }
@@ -319,10 +346,8 @@ function appendEntries(entries) {
     made.push(makeRow(entry));
   }
   if (made.length === 0) return;
-  const fragment = document.createDocumentFragment();
   const failed = failures.size;
-  tailRun = weave(made, fragment, tailRun);
-  log.append(fragment);
+  tailRun = weave(made, log.lastElementChild, log, tailRun);
   first ??= made[0].seq;
   last = made.at(-1).seq;
   if (made[0].seq === 1) beginning(true);
@@ -338,7 +363,11 @@ function prependEntries(entries) {
   const place = anchor?.getBoundingClientRect().top;
   const seam = first === null ? null : rows.get(first).run;
   const fragment = document.createDocumentFragment();
-  const run = weave(made, fragment, null);
+  const run = weave(made, null, fragment, null);
+  // Their true height is needed now, or what the reader sees would move when it becomes known.
+  const chunks = [...fragment.children];
+  for (const chunk of chunks) chunk.classList.add("drawn");
+  requestAnimationFrame(() => requestAnimationFrame(() => chunks.forEach((chunk) => chunk.classList.remove("drawn"))));
   log.prepend(fragment);
   if (seam && run) joinRuns(run, seam);
   if (first === null) {
@@ -364,24 +393,14 @@ function joinRuns(run, later) {
   showRun(run);
 }
 
-/** The first row that is on screen. */
+/** The first line that is on screen: first its list, which has a place without being laid out, then the line. */
 function topRow() {
   const edge = scroller.getBoundingClientRect().top + 1;
-  // Rows stand in order from top to bottom, so the place is found by halving; folded rows have no height and are skipped.
-  const all = log.children;
-  if (all.length === 0) return null;
-  let low = 0;
-  let high = all.length - 1;
-  while (low < high) {
-    let middle = (low + high) >> 1;
-    while (middle < high && all[middle].hidden) middle += 1;
-    if (all[middle].getBoundingClientRect().bottom > edge || all[middle].hidden) high = (low + high) >> 1;
-    else low = middle + 1;
-  }
-  let found = all[Math.min(low, all.length - 1)];
-  // The head of a fold may be put elsewhere; a line stays.
-  while (found && (found.hidden || !found.dataset.seq)) found = found.nextElementSibling;
-  return found;
+  const reaches = (node) => node.getBoundingClientRect().bottom > edge;
+  const chunk = [...log.children].find(reaches) ?? log.lastElementChild;
+  // The head of a fold may be put elsewhere, and a folded line has no place; other rows stay.
+  const stays = (li) => li.dataset.seq && !li.hidden;
+  return chunk && ([...chunk.children].find((li) => stays(li) && reaches(li)) ?? null);
 }
 
 function widenGutter(seq) {
@@ -402,7 +421,7 @@ function toBottom() {
 }
 
 function moveBy(pixels) {
-  scroller.scrollTop += pixels;
+  if (pixels !== 0) scroller.scrollTop += pixels;
   lastTop = scroller.scrollTop;
 }
 
@@ -427,7 +446,10 @@ scroller.addEventListener("scroll", () => {
   latestButton();
 }, { passive: true });
 
-new ResizeObserver(() => following && toBottom()).observe(scroller);
+// The log grows when the browser learns the true height of lists it had only guessed.
+const resized = new ResizeObserver(() => following && toBottom());
+resized.observe(scroller);
+resized.observe(log);
 
 $("latest").addEventListener("click", jumpToLatest);
 
@@ -618,7 +640,7 @@ async function openAt(seq) {
   if (!rows.has(seq)) {
     if (cursor === null || seq < 1 || seq > cursor) return;
     stopFollowing();
-    await withPages($("load-earlier"), () => showWindow(Math.min(seq + PAGE_ROWS / 2, cursor + 1)));
+    await withPages($("load-earlier"), () => showWindow(Math.min(seq + PAGE_ROWS / 2 + 1, cursor + 1)));
   }
   const row = rows.get(seq);
   if (!row) return;
@@ -974,6 +996,7 @@ function over(end) {
   $("outcome-facts").textContent = told.join(" · ");
   $("outcome-show").hidden = end.outcome === "succeeded";
   $("outcome").dataset.outcome = end.outcome;
+  $("state").dataset.outcome = end.outcome;
   $("outcome").hidden = false;
   document.title = `${word} · ${job}`;
   say(`${title}${code}. ${next}`);

@@ -133,7 +133,7 @@ async fn run(subject: &dyn Subject, calls: Vec<Call>) -> Result<(), String> {
         ..Model::default()
     };
     // Most sequences begin as most jobs do; the others learn that nobody opened it.
-    if calls.len() % 8 != 0 {
+    if !calls.len().is_multiple_of(8) {
         model.call(subject, &store, Call::Open { hers: true }).await?;
     }
     for (index, call) in calls.into_iter().enumerate() {

@@ -197,8 +197,8 @@ fn watch(wakes: &Wakes, path: PathBuf) {
         let next = wakes.next();
         let done = match next {
             Next::End => return,
-            Next::Clean => connected(&mut db, &path).and_then(|db| cleaning::clean(db)),
-            Next::Poll => connected(&mut db, &path).and_then(|db| version(db)).map(|version| {
+            Next::Clean => connected(&mut db, &path).and_then(cleaning::clean),
+            Next::Poll => connected(&mut db, &path).and_then(version).map(|version| {
                 if seen.replace(version).is_some_and(|seen| seen != version) {
                     wakes.wake_all();
                 }

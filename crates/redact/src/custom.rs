@@ -1,0 +1,100 @@
+//! Rules that a service adds to the built-in ones.
+
+use fancy_regex::{Expr, Regex, RegexBuilder};
+use log_model::RuleId;
+use memchr::memmem;
+
+use crate::error::Error;
+use crate::span::Spans;
+
+/// A rule of one's own: a literal that every match contains, and a pattern.
+///
+/// The literal is the gate: the pattern is tried only on lines that hold it. A pattern that could take more than linear
+/// time, could match nothing at all or would match ordinary words is refused when the rule is made.
+///
+/// ```
+/// let rule = redact::CustomRule::new("acme-token", "acme_", "acme_[a-z0-9]{12}")?;
+/// let redactor = redact::Redactor::builder().rule(rule).build()?;
+/// let line = redactor.scrubber().scrub("using acme_0123456789ab now");
+/// assert_eq!(line.text.as_str(), "using [REDACTED] now");
+/// # Ok::<(), redact::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct CustomRule {
+    id: RuleId,
+    gate: memmem::Finder<'static>,
+    pattern: Regex,
+    group: usize,
+}
+
+impl CustomRule {
+    /// A rule named `id`, tried on lines that hold `literal`, hiding what `pattern` matches: its first group when it has
+    /// one, else the whole match.
+    ///
+    /// # Errors
+    /// [`Error::RuleId`], [`Error::Literal`] for a literal under 3 characters or not of ASCII, [`Error::Pattern`] when it
+    /// does not parse, and [`Error::Refused`] for look-around, back-references and the like, for a pattern that matches the
+    /// empty text or grows too large, and for one that matches a plain word.
+    pub fn new(id: &str, literal: &str, pattern: &str) -> Result<Self, Error> {
+        let rule_id = RuleId::new(id).map_err(|_| Error::RuleId { id: id.to_owned() })?;
+        let id = || id.to_owned();
+        if literal.len() < 3 || !literal.is_ascii() || literal.trim().is_empty() {
+            return Err(Error::Literal { id: id() });
+        }
+        let tree =
+            Expr::parse_tree(pattern).map_err(|source| Error::Pattern { id: id(), source: Box::new(source) })?;
+        if needs_backtracking(&tree.expr) {
+            let why = "look-around, back-references and atomic groups can take time without bound";
+            return Err(Error::Refused { id: id(), why });
+        }
+        let pattern = RegexBuilder::new(pattern)
+            .backtrack_limit(1)
+            .delegate_size_limit(1 << 20)
+            .build()
+            .map_err(|source| Error::Pattern { id: id(), source: Box::new(source) })?;
+        if pattern.is_match("").unwrap_or(true) {
+            return Err(Error::Refused { id: id(), why: "it matches the empty text, which is everywhere" });
+        }
+        if ["a", "the", "1", " ", "build"].iter().any(|word| pattern.is_match(word).unwrap_or(true)) {
+            return Err(Error::Refused { id: id(), why: "it matches plain words" });
+        }
+        let group = usize::from(pattern.captures_len() > 1);
+        Ok(Self { id: rule_id, gate: memmem::Finder::new(literal).into_owned(), pattern, group })
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &RuleId {
+        &self.id
+    }
+
+    pub(crate) fn find(&self, text: &[u8], rule: u16, spans: &mut Spans) {
+        if self.gate.find(text).is_none() {
+            return;
+        }
+        let Ok(text) = std::str::from_utf8(text) else { return };
+        for found in self.pattern.captures_iter(text) {
+            // Nothing in the pattern backtracks, so the limit is never met; were it met, all that is left is hidden.
+            match found {
+                Ok(found) => {
+                    if let Some(part) = found.get(self.group).or_else(|| found.get(0)) {
+                        spans.push(part.start()..part.end(), rule);
+                    }
+                }
+                Err(_) => {
+                    spans.push(0..text.len(), rule);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn needs_backtracking(expr: &Expr) -> bool {
+    match expr {
+        Expr::Concat(all) | Expr::Alt(all) => all.iter().any(needs_backtracking),
+        Expr::Group(inner) => needs_backtracking(inner),
+        Expr::Repeat { child, .. } => needs_backtracking(child),
+        Expr::Empty | Expr::Any { .. } | Expr::Assertion(_) | Expr::Literal { .. } | Expr::Delegate { .. } => false,
+        _ => true,
+    }
+}

@@ -1,0 +1,257 @@
+//! Values that are secret because the job says so, in every coat they may wear.
+//!
+//! Percent-encoding, backslash escapes and HTML entities are undone in the text (see `view`); what cannot be undone there
+//! is written out here as one more needle: base64 at its three shifts, hex, shell quoting, each line of a value of several
+//! lines. Case never matters. A gate over eight rare bytes of each needle says whether a text is worth the automaton,
+//! which then reports every occurrence, overlapping ones as well, in time linear in the text.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+use crate::gate::{Gate, Keyword};
+use crate::span::Spans;
+
+/// What became of a value that was to be hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Registered {
+    /// It is hidden from the next line on.
+    Hidden,
+    /// It was known before.
+    Already,
+    /// It has fewer than 8 characters (6 for one that mixes letters, digits or signs as passwords do): hiding it would
+    /// hide parts of ordinary words.
+    TooShort,
+    /// It is a word that stands in every log, such as `production`.
+    TooCommon,
+    /// All values together would take more than 4 MiB.
+    Full,
+}
+
+const LIMIT: usize = 4 << 20;
+const GATE: usize = 8;
+
+/// Words that are no secret even when somebody sets a secret to them. Sorted.
+const COMMON: &[&str] = &[
+    "0.0.0.0",
+    "127.0.0.1",
+    "changeme",
+    "database",
+    "default",
+    "defaults",
+    "dev-server",
+    "development",
+    "disabled",
+    "enabled",
+    "example",
+    "internal",
+    "localhost",
+    "location",
+    "optional",
+    "password",
+    "pipeline",
+    "postgres",
+    "postgresql",
+    "preview",
+    "production",
+    "required",
+    "secret",
+    "staging",
+    "test-token",
+    "testing",
+    "undefined",
+    "username",
+    "workspace",
+];
+
+/// The values and their automaton. A new one is made whenever a value is added.
+pub(crate) struct Known {
+    values: BTreeSet<Box<str>>,
+    bytes: usize,
+    hunt: Option<Hunt>,
+}
+
+struct Hunt {
+    gate: Gate<()>,
+    automaton: AhoCorasick,
+    several_lines: bool,
+}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Known").field("values", &self.values.len()).finish_non_exhaustive()
+    }
+}
+
+impl Known {
+    /// Those of `values` that can be hidden, with what became of each.
+    pub(crate) fn new(values: impl IntoIterator<Item = String>) -> (Self, Vec<Registered>) {
+        let mut known = Self { values: BTreeSet::new(), bytes: 0, hunt: None };
+        let outcomes = values.into_iter().map(|value| known.admit(&value)).collect();
+        known.hunt = Hunt::new(&known.values);
+        (known, outcomes)
+    }
+
+    /// These and one more.
+    pub(crate) fn with(&self, value: &str) -> Result<Self, Registered> {
+        let mut known = Self { values: self.values.clone(), bytes: self.bytes, hunt: None };
+        match known.admit(value) {
+            Registered::Hidden => {
+                known.hunt = Hunt::new(&known.values);
+                Ok(known)
+            }
+            other => Err(other),
+        }
+    }
+
+    fn admit(&mut self, value: &str) -> Registered {
+        let value = value.trim();
+        if let Some(refused) = refuse(value) {
+            return refused;
+        }
+        if self.values.contains(value) {
+            return Registered::Already;
+        }
+        if self.bytes + value.len() > LIMIT {
+            return Registered::Full;
+        }
+        self.bytes += value.len();
+        self.values.insert(value.into());
+        Registered::Hidden
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.hunt.is_none()
+    }
+
+    /// Whether some value has white space that a text may show as another.
+    pub(crate) fn has_several_lines(&self) -> bool {
+        self.hunt.as_ref().is_some_and(|hunt| hunt.several_lines)
+    }
+
+    /// Reports every occurrence of every needle.
+    pub(crate) fn find(&self, text: &[u8], rule: u16, spans: &mut Spans) {
+        let Some(hunt) = &self.hunt else { return };
+        if !hunt.gate.any(text) {
+            return;
+        }
+        for found in hunt.automaton.find_overlapping_iter(text) {
+            spans.push(found.start()..found.end(), rule);
+        }
+    }
+}
+
+/// Why a value is not to be hidden.
+fn refuse(value: &str) -> Option<Registered> {
+    let kinds = [
+        value.bytes().any(|byte| byte.is_ascii_lowercase()),
+        value.bytes().any(|byte| byte.is_ascii_uppercase()),
+        value.bytes().any(|byte| byte.is_ascii_digit()),
+        value.bytes().any(|byte| !byte.is_ascii_alphanumeric()),
+    ];
+    let least = if kinds.iter().filter(|kind| **kind).count() >= 2 { 6 } else { 8 };
+    if COMMON.binary_search(&value.to_ascii_lowercase().as_str()).is_ok() || value.contains(crate::MASK) {
+        Some(Registered::TooCommon)
+    } else if value.chars().count() < least {
+        Some(Registered::TooShort)
+    } else {
+        None
+    }
+}
+
+impl Hunt {
+    fn new(values: &BTreeSet<Box<str>>) -> Option<Self> {
+        let mut needles = BTreeSet::new();
+        for value in values {
+            coats(value, &mut needles);
+        }
+        if needles.is_empty() {
+            return None;
+        }
+        let several_lines = values.iter().any(|value| value.bytes().any(|byte| byte.is_ascii_whitespace()));
+        let keywords = needles
+            .iter()
+            .map(|needle| Keyword { literal: rarest(needle).to_ascii_lowercase(), fold: true, next: Vec::new(), means: () })
+            .collect();
+        let automaton = AhoCorasickBuilder::new()
+            .match_kind(MatchKind::Standard)
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(&needles)
+            // The values are capped at 4 MiB and their coats at some ten times that.
+            .or_else(|_| AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&needles))
+            .expect("an automaton over a bounded set of needles");
+        Some(Self { gate: Gate::new(keywords), automaton, several_lines })
+    }
+}
+
+/// The eight bytes of a needle that are met least by chance.
+fn rarest(needle: &[u8]) -> &[u8] {
+    needle.windows(GATE).max_by_key(|window| window.iter().map(|byte| crate::gate::rarity(*byte)).sum::<u32>()).unwrap_or(needle)
+}
+
+fn coats(value: &str, needles: &mut BTreeSet<Vec<u8>>) {
+    let mut add = |needle: Vec<u8>| {
+        if needle.len() >= 6 {
+            // The automaton ignores case; telling cases apart would only make it larger.
+            needles.insert(needle.to_ascii_lowercase());
+        }
+    };
+    add(value.into());
+    if value.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        let words: Vec<&str> = value.split_ascii_whitespace().collect();
+        add(words.join(" ").into());
+        add(words.join("+").into());
+    }
+    if value.contains(['\n', '\r']) {
+        for line in value.lines().map(str::trim).filter(|line| refuse(line).is_none() && !line.starts_with("-----")) {
+            add(line.into());
+        }
+        // Some tools write the newlines of a value as the two characters that stand for one; others drop them.
+        add(value.lines().collect::<String>().into());
+    }
+    if value.contains('\'') {
+        add(value.replace('\'', "'\\''").into());
+        add(value.replace('\'', "'\"'\"'").into());
+        add(value.replace('\'', "''").into());
+    }
+    add(shell_escaped(value).into());
+    let bytes = value.as_bytes();
+    add(bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect());
+    for shift in 0..3 {
+        let mut padded = vec![0; shift];
+        padded.extend_from_slice(bytes);
+        for text in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
+            // The first characters depend on what stands before the value and the last on what follows it.
+            let from = [0, 2, 3][shift];
+            let to = padded.len() / 3 * 4 + [0, 1, 2][padded.len() % 3];
+            add(text.as_bytes()[from..to.max(from)].to_vec());
+        }
+    }
+}
+
+/// As `printf %q` writes it.
+fn shell_escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for character in value.chars() {
+        if character.is_ascii() && !character.is_ascii_alphanumeric() && !"_-./:=@%+,\n".contains(character) {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stop_list_is_sorted_so_that_the_search_finds_each() {
+        assert!(COMMON.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+}

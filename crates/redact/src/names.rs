@@ -1,0 +1,468 @@
+//! Names that say secret, and the values beside them: `NAME=value`, `"name": "value"`, YAML, XML, flags, headers, query
+//! parameters, connection strings. The name stays, the value goes.
+//!
+//! A keyword says where a name may be; the name is then read whole and judged by its words, the value found by how the two
+//! are joined, and judged in `value`.
+
+use std::ops::Range;
+
+use crate::rules;
+use crate::span::Spans;
+use crate::value::{self, Strength, Written};
+
+/// What names of secrets hold, and what may follow where the word is short. All lower case; case does not matter.
+pub(crate) const KEYWORDS: &[(&str, &str)] = &[
+    ("passw", ""),
+    ("passphrase", ""),
+    ("passcode", ""),
+    ("pass", "=:\"'>] _\\"),
+    ("pwd", "=:\"'>] _\\"),
+    ("_pw", "=:\"'> \\"),
+    ("secret", ""),
+    ("token", ""),
+    ("apikey", ""),
+    ("api_key", ""),
+    ("api-key", ""),
+    ("api.key", ""),
+    ("access_key", ""),
+    ("access-key", ""),
+    ("accesskey", ""),
+    ("private_key", ""),
+    ("private-key", ""),
+    ("privatekey", ""),
+    ("key", "=:\"'>\\"),
+    ("_key_", ""),
+    ("auth", "=:\"'>\\"),
+    ("credential", ""),
+    ("creds", "=:\"'>"),
+    ("bearer", ""),
+    ("connectionstring", ""),
+    ("connection_string", ""),
+    ("mnemonic", ""),
+    ("cookie", "=:\"'>"),
+    ("jwt", "=:\"'>_"),
+    ("_pat", "=:\"'>"),
+    ("_dsn", "=:\"'>"),
+    ("salt", "=:\"'>"),
+    ("sig=", ""),
+    ("signature", ""),
+    ("session", "=:\"'>_"),
+    ("sessid", ""),
+    ("-sid", "=:\"'"),
+    (".sid", "=:\"'"),
+    ("otp=", ""),
+    ("hmac", "=:\"'>"),
+];
+
+/// The longest name that is read; what is longer is no name.
+const LONGEST: usize = 120;
+
+/// The last name that was judged, so that its second keyword costs nothing.
+#[derive(Default)]
+pub(crate) struct Seen {
+    start: usize,
+    end: usize,
+}
+
+fn in_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}
+
+/// Reports the value of the name at `at`, if it is one and has one.
+pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
+    if seen.start <= at && at < seen.end {
+        return;
+    }
+    let mut start = at;
+    while start > seen.end && in_name(text[start - 1]) {
+        start -= 1;
+    }
+    let mut end = at;
+    while end < text.len() && in_name(text[end]) {
+        end += 1;
+    }
+    *seen = Seen { start, end };
+    if end - start > LONGEST {
+        start = end - LONGEST;
+    }
+    let whole = start;
+    while start < end && matches!(text[start], b'-' | b'.') {
+        start += 1;
+    }
+    let name = &text[start..end];
+    let Some(strength) = strength(name) else { return };
+    let dashes = start - whole;
+    if let Some((range, written)) = value_after(text, start, end, dashes, strength) {
+        judge(text, range, strength, written, name, spans);
+    }
+}
+
+fn judge(text: &[u8], range: Range<usize>, strength: Strength, written: Written, name: &[u8], spans: &mut Spans) {
+    let mut range = range;
+    // `Bearer abc`: the scheme stays.
+    for scheme in [&b"bearer "[..], b"basic ", b"token ", b"apikey "] {
+        if text.len() >= range.start + scheme.len()
+            && text[range.start..range.start + scheme.len()].eq_ignore_ascii_case(scheme)
+        {
+            range.start += scheme.len();
+            if range.end <= range.start {
+                range.end = token_end(text, range.start, b"\"'`,;<>)}]");
+            }
+        }
+    }
+    if range.start >= range.end {
+        return;
+    }
+    let value = &text[range.clone()];
+    // PWD and OLDPWD are where a shell stands.
+    if name.len() >= 3 && name[name.len() - 3..].eq_ignore_ascii_case(b"pwd") && (value[0] == b'/' || value.get(1) == Some(&b':')) {
+        return;
+    }
+    if value::is_secret(value, strength, written) {
+        let rule = match strength {
+            Strength::Password => rules::PASSWORD,
+            Strength::Token | Strength::Weak => rules::NAMED_SECRET,
+        };
+        spans.push(range, rule);
+    }
+}
+
+/// Whether a name, as of an environment variable, says that its value is secret.
+///
+/// ```
+/// assert!(redact::names_a_secret("DATABASE_PASSWORD"));
+/// assert!(redact::names_a_secret("npm_config__authToken"));
+/// assert!(!redact::names_a_secret("PATH"));
+/// assert!(!redact::names_a_secret("TOKEN_URL"));
+/// ```
+pub fn names_a_secret(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    if matches!(name, "PWD" | "OLDPWD" | "INIT_CWD") || bytes.len() > LONGEST {
+        return false;
+    }
+    strength(bytes).is_some()
+        || name.ends_with("_URL") && ["DATABASE", "REDIS", "MONGO", "POSTGRES", "AMQP", "WEBHOOK"].iter().any(|w| name.contains(w))
+        || ["DATABASE_URL", "REDIS_URL", "SENTRY_DSN"].contains(&name)
+}
+
+/// Words after which a name is about a secret rather than one. Sorted.
+const ABOUT: &[&str] = &[
+    "age", "algorithm", "arn", "class", "column", "count", "dir", "directory", "enabled", "endpoint", "env", "error",
+    "exists", "expiration", "expires", "expiry", "field", "file", "filename", "form", "format", "header", "hint", "id",
+    "input", "issuer", "label", "len", "length", "limit", "max", "min", "mode", "name", "names", "path", "policy",
+    "prefix", "provider", "ref", "regex", "required", "reset", "rotation", "rule", "scheme", "scope", "size", "source",
+    "status", "store", "suffix", "ttl", "type", "types", "uri", "url", "usage", "validation", "validator", "version",
+];
+
+/// Words before `key` that make it a secret. Sorted.
+const KEYS: &[&str] = &[
+    "access", "account", "admin", "algolia", "anon", "anthropic", "api", "apikey", "app", "application", "auth", "aws",
+    "azure", "billing", "bot", "client", "cloudinary", "cohere", "consumer", "cron", "datadog", "decrypt", "decryption",
+    "deploy", "encrypt", "encryption", "function", "functions", "gemini", "gh", "github", "gitlab", "google", "gpg",
+    "groq", "host", "ingest", "ingestion", "instrumentation", "integration", "jwt", "licence", "license", "mailgun",
+    "master", "mistral", "openai", "personal", "pgp", "priv", "private", "project", "push", "rails", "registry",
+    "replicate", "resend", "restricted", "role", "root", "rsa", "secret", "security", "seed", "segment", "sendgrid",
+    "sentry", "server", "service", "session", "shared", "sign", "signing", "ssh", "storage", "stripe", "sub",
+    "subscription", "supabase", "token", "upload", "user", "vapid", "vault", "webhook", "write", "wrapping",
+];
+
+/// Words that end a name without taking its meaning: `PASSWORD_2`, `API_KEY_PROD`, `TOKEN_BASE64`. Sorted.
+const TAILS: &[&str] = &[
+    "b64", "backup", "base64", "dev", "development", "encoded", "current", "default", "live", "local", "main", "new", "old",
+    "plain", "primary", "prod", "production", "secondary", "stage", "staging", "str", "string", "temp", "test", "text", "tmp",
+    "v1", "v2", "val", "value",
+];
+
+/// How much a name says about its value; `None` when it says nothing.
+fn strength(name: &[u8]) -> Option<Strength> {
+    let mut words = Words::of(name);
+    while let Some(last) = words.last() {
+        let tail = last.iter().all(u8::is_ascii_digit) || listed(TAILS, last);
+        if !tail || words.len == 1 {
+            break;
+        }
+        words.len -= 1;
+    }
+    let last = words.last()?;
+    let before = words.from_end(1).unwrap_or_default();
+    if listed(ABOUT, last) {
+        return None;
+    }
+    let ends = |end: &str| last.ends_with(end.as_bytes());
+    if ends("password") || ends("passwd") || ends("passphrase") || ends("passcode") || last == b"pwd" || ends("userpass")
+        || ends("dbpass") || ends("pgpass") || ends("dbpwd") || ends("passwords")
+        || (last == b"pass" || last == b"pw") && (words.len > 1 || last == b"pass")
+    {
+        return (before != b"no" && before != b"forgot" && before != b"reset").then_some(Strength::Password);
+    }
+    if ends("secret") || last == b"secrets" || ends("secretkey") || ends("clientsecret") {
+        return Some(Strength::Token);
+    }
+    if ends("token") {
+        const COUNTED: [&[u8]; 12] = [
+            b"max", b"num", b"unexpected", b"next", b"page", b"continuation", b"pad", b"eos", b"bos", b"stop", b"special", b"design",
+        ];
+        return (!COUNTED.contains(&before)).then_some(Strength::Token);
+    }
+    if ends("apikey") || ends("accesskey") || ends("authkey") || ends("privatekey") || ends("masterkey") || ends("accountkey")
+        || ends("encryptionkey") || ends("signingkey") || ends("sharedaccesskey") || ends("servicekey") || ends("appkey") || ends("licensekey")
+    {
+        return Some(Strength::Token);
+    }
+    if last == b"key" || last == b"keys" {
+        return if words.len == 1 || before == b"public" || before == b"publishable" {
+            None
+        } else if listed(KEYS, before) || KEYS.iter().any(|word| word.len() >= 6 && before.ends_with(word.as_bytes())) {
+            Some(Strength::Token)
+        } else {
+            Some(Strength::Weak)
+        };
+    }
+    if last == b"pat" && words.len > 1 || last == b"credential" || last == b"credentials" || last == b"creds" || ends("connectionstring")
+        || last == b"mnemonic" || last == b"bearer" || last == b"jwt" || last == b"signature" && before == b"access"
+        || last == b"dsn" || last == b"otp" || ends("sessid") || ends("sessionid") || last == b"sid" && before == b"connect"
+    {
+        return Some(Strength::Token);
+    }
+    let weak: [&[u8]; 9] = [b"auth", b"session", b"cookie", b"salt", b"sig", b"signature", b"hmac", b"sid", b"authorization"];
+    weak.contains(&last).then_some(Strength::Weak)
+}
+
+fn listed(list: &[&str], word: &[u8]) -> bool {
+    list.iter().any(|listed| listed.as_bytes() == word)
+}
+
+/// The words of a name in lower case: `dbPassword`, `DB_PASSWORD` and `db-password` are the same two.
+struct Words {
+    letters: [u8; LONGEST],
+    ends: [u8; 24],
+    len: usize,
+}
+
+impl Words {
+    fn of(name: &[u8]) -> Self {
+        let mut words = Self { letters: [0; LONGEST], ends: [0; 24], len: 0 };
+        // The meaning is at the end: of a long name, the beginning is passed over.
+        let name = &name[name.len().saturating_sub(LONGEST)..];
+        let mut used = 0usize;
+        let mut word = 0usize;
+        for (at, byte) in name.iter().enumerate() {
+            let joint = byte.is_ascii_uppercase()
+                && at > 0
+                && (name[at - 1].is_ascii_lowercase()
+                    || name[at - 1].is_ascii_uppercase() && name.get(at + 1).is_some_and(u8::is_ascii_lowercase));
+            if (joint || !byte.is_ascii_alphanumeric()) && used > word {
+                words.close(used);
+                word = used;
+            }
+            if byte.is_ascii_alphanumeric() {
+                words.letters[used] = byte.to_ascii_lowercase();
+                used += 1;
+            }
+        }
+        if used > word {
+            words.close(used);
+        }
+        words
+    }
+
+    fn close(&mut self, end: usize) {
+        if self.len == self.ends.len() {
+            self.ends.rotate_left(1);
+            self.len -= 1;
+        }
+        self.ends[self.len] = end as u8;
+        self.len += 1;
+    }
+
+    fn from_end(&self, back: usize) -> Option<&[u8]> {
+        let index = self.len.checked_sub(back + 1)?;
+        let start = if index == 0 { 0 } else { usize::from(self.ends[index - 1]) };
+        Some(&self.letters[start..usize::from(self.ends[index])])
+    }
+
+    fn last(&self) -> Option<&[u8]> {
+        self.from_end(0)
+    }
+}
+
+fn skip_spaces(text: &[u8], mut at: usize, most: usize) -> usize {
+    let limit = (at + most).min(text.len());
+    while at < limit && matches!(text[at], b' ' | b'\t') {
+        at += 1;
+    }
+    at
+}
+
+fn quote_at(text: &[u8], at: usize) -> Option<u8> {
+    text.get(at).copied().filter(|byte| matches!(byte, b'"' | b'\'' | b'`'))
+}
+
+/// Where the value of the name at `start..end` stands and how it is written.
+fn value_after(text: &[u8], start: usize, end: usize, dashes: usize, strength: Strength) -> Option<(Range<usize>, Written)> {
+    let before = start.checked_sub(dashes + 1).map(|at| text[at]);
+    let mut at = end;
+    let quoted_name = quote_at(text, at).is_some_and(|quote| before == Some(quote));
+    if quoted_name || text.get(at) == Some(&b']') && matches!(before, Some(b'[' | b'"' | b'\'')) {
+        at += 1;
+        if text.get(at) == Some(&b']') {
+            at += 1;
+        }
+    }
+    // <password>value</password>
+    if text.get(at) == Some(&b'>') && matches!(before, Some(b'<' | b':')) {
+        let value = at + 1;
+        let length = text[value..].iter().take(4096).position(|byte| matches!(byte, b'<' | b'\n'))?;
+        return Some((trim(text, value..value + length), Written::Quoted));
+    }
+    let joined = skip_spaces(text, at, 64);
+    let written = match text.get(joined)? {
+        b'=' => match text.get(joined + 1) {
+            Some(b'=') => return None,
+            Some(b'>') => {
+                at = joined + 2;
+                Written::Stated
+            }
+            _ => {
+                at = joined + 1;
+                if joined > end || text.get(at) == Some(&b' ') { Written::Stated } else { Written::Assigned }
+            }
+        },
+        b':' => {
+            at = joined + 1;
+            match text.get(at) {
+                Some(b'=') => at += 1,
+                // Rust and C++ paths, `token://`.
+                Some(b':') | Some(b'/') if strength != Strength::Password => return None,
+                _ => {}
+            }
+            Written::Stated
+        }
+        // {"name": "DB_PASSWORD", "value": "…"} and <add key="Password" value="…">
+        b',' | b'v' | b'V' if quoted_name => {
+            let mut next = joined;
+            while next < text.len() && next < joined + 16 && matches!(text[next], b',' | b' ' | b'\n' | b'"' | b'\'') {
+                next += 1;
+            }
+            if !text.get(next..next + 5).is_some_and(|word| word.eq_ignore_ascii_case(b"value")) {
+                return None;
+            }
+            next += 5;
+            if quote_at(text, next).is_some() {
+                next += 1;
+            }
+            next = skip_spaces(text, next, 8);
+            if !matches!(text.get(next), Some(b':' | b'=')) {
+                return None;
+            }
+            at = next + 1;
+            Written::Stated
+        }
+        // --password value; and in netrc: machine … login … password …
+        _ if joined > end && (dashes > 0 && !quoted_name || strength == Strength::Password && is_netrc(text, start)) => {
+            at = joined;
+            if text.get(at) == Some(&b'-') {
+                return None;
+            }
+            Written::Assigned
+        }
+        // "your password is x7…"
+        b'i' if joined > end && strength != Strength::Weak && text[joined..].starts_with(b"is ") => {
+            let value = joined + 3;
+            let stop = token_end(text, value, b"\"'`,;<>)}]");
+            let stop = if stop > value && matches!(text[stop - 1], b'.' | b'!') { stop - 1 } else { stop };
+            let digits = text[value..stop].iter().any(u8::is_ascii_digit);
+            return (digits && stop - value >= 6).then_some((value..stop, Written::Stated));
+        }
+        _ => return None,
+    };
+    let spaced = at;
+    at = skip_spaces(text, at, 64);
+    // Tags and types of YAML: `password: !!str value`.
+    if text[at..].starts_with(b"!!str ") {
+        at += 6;
+    }
+    if let Some(quote) = quote_at(text, at) {
+        let value = at + 1;
+        return match closing(text, value, quote) {
+            Some(close) => Some((value..close, Written::Quoted)),
+            // The quote closes on another line, or never: the word after it goes.
+            None => Some((value..token_end(text, value, b""), Written::Quoted)),
+        };
+    }
+    if at > spaced && written == Written::Assigned {
+        return None;
+    }
+    let query = matches!(before, Some(b'?' | b'&'));
+    // A line of `env` or of a dotenv file: whatever stands behind `=` belongs to the value.
+    let alone = written == Written::Assigned && dashes == 0 && begins_line(text, start);
+    let stops: &[u8] = if query {
+        b"&#\"'`<>;)"
+    } else if alone {
+        b""
+    } else {
+        b"\"'`,;&<>)}]|"
+    };
+    let mut stop = token_end(text, at, stops);
+    if alone && at < stop && matches!(text[stop - 1], b'"' | b'\'') {
+        stop -= 1;
+    }
+    Some((at..stop, written))
+}
+
+/// Whether a name is the first thing in its line, but for `export` and its like or a prompt.
+fn begins_line(text: &[u8], start: usize) -> bool {
+    let from = text[..start].iter().rev().take(64).position(|byte| *byte == b'\n').map_or(start.saturating_sub(64), |back| start - back);
+    let lead = text[from..start].trim_ascii();
+    lead.is_empty()
+        || [&b"export"[..], b"set", b"declare -x", b"ENV", b"ARG", b"+", b"$", b"+ export", b"$ export", b"setenv"].contains(&lead)
+        || lead.first() == Some(&b'#') && !lead.contains(&b'=')
+}
+
+fn is_netrc(text: &[u8], start: usize) -> bool {
+    let from = start.saturating_sub(200);
+    let lead = &text[from..start];
+    memchr::memmem::find(lead, b"machine ").is_some() || memchr::memmem::find(lead, b"login ").is_some()
+        || lead.trim_ascii().is_empty() && text.get(start..start + 9).is_some_and(|word| word == b"password ")
+            && text[start + 9..].iter().take(200).all(|byte| !byte.is_ascii_whitespace())
+}
+
+/// Where a bare value ends: at white space, at one of `stops`, or at an escaped newline or quote.
+fn token_end(text: &[u8], from: usize, stops: &[u8]) -> usize {
+    let mut at = from;
+    while at < text.len() {
+        let byte = text[at];
+        if byte.is_ascii_whitespace() || stops.contains(&byte) {
+            break;
+        }
+        if byte == b'\\' && matches!(text.get(at + 1), Some(b'n' | b'r' | b'"' | b'\'')) {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+/// The end of a quoted value, past escaped quotes.
+fn closing(text: &[u8], from: usize, quote: u8) -> Option<usize> {
+    let mut at = from;
+    while at < text.len() {
+        match text[at] {
+            byte if byte == quote => return Some(at),
+            b'\\' => at += 2,
+            b'\n' => return None,
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+fn trim(text: &[u8], mut range: Range<usize>) -> Range<usize> {
+    while range.start < range.end && text[range.start].is_ascii_whitespace() {
+        range.start += 1;
+    }
+    while range.end > range.start && text[range.end - 1].is_ascii_whitespace() {
+        range.end -= 1;
+    }
+    range
+}

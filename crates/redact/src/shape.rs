@@ -1,0 +1,358 @@
+//! The shape of a credential: a small pattern language, and a check that is linear however often it is tried.
+//!
+//! A pattern is text as in `sk_live_[A-Za-z0-9]{16,}`: literals, classes with a count, groups of literal alternatives
+//! `(a|b)`, `\K` where the hidden part begins, and `\b` at either end. There is no backtracking to speak of: a class takes
+//! its whole run, or exactly as many as it must when what follows could belong to the run as well.
+
+/// How many bytes two neighbouring runs of base64 may share before a keyword in them is taken for chance.
+const BLOB: usize = 24;
+
+/// The set of bytes a class holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Set([u64; 4]);
+
+impl Set {
+    const EMPTY: Self = Self([0; 4]);
+
+    fn insert(&mut self, byte: u8) {
+        self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
+    }
+
+    pub(crate) fn holds(&self, byte: u8) -> bool {
+        self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
+    }
+
+    /// Its bytes, in order.
+    pub(crate) fn bytes(&self) -> impl Iterator<Item = u8> + '_ {
+        (0..=255u8).filter(|byte| self.holds(*byte))
+    }
+}
+
+/// All classes of a rule book, so that a run already measured is not measured again.
+#[derive(Default)]
+pub(crate) struct Classes(Vec<Set>);
+
+impl Classes {
+    fn id(&mut self, set: Set) -> u8 {
+        let at = self.0.iter().position(|known| *known == set).unwrap_or_else(|| {
+            self.0.push(set);
+            self.0.len() - 1
+        });
+        u8::try_from(at).expect("the built-in rules use a few dozen classes")
+    }
+
+    pub(crate) fn set(&self, id: u8) -> &Set {
+        &self.0[usize::from(id)]
+    }
+}
+
+/// The end of the last run seen, by class and by its ordinal in a shape.
+///
+/// Keywords may repeat inside one run (`eyJeyJeyJ…`), and each would measure the rest of it: remembering the end makes the
+/// whole line linear. Two runs of one shape must not push each other out, hence the ordinal.
+#[derive(Default)]
+pub(crate) struct Runs(Vec<(usize, usize)>);
+
+const ORDINALS: usize = 4;
+
+impl Runs {
+    /// Forgets the text measured before.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn end(&mut self, classes: &Classes, class: u8, ordinal: usize, text: &[u8], from: usize) -> usize {
+        let slot = usize::from(class) * ORDINALS + ordinal.min(ORDINALS - 1);
+        if self.0.len() <= slot {
+            self.0.resize(slot + 1, (1, 0));
+        }
+        let (start, end) = self.0[slot];
+        if start <= from && from < end {
+            return end;
+        }
+        let set = classes.set(class);
+        let end = text[from..].iter().position(|byte| !set.holds(*byte)).map_or(text.len(), |length| from + length);
+        self.0[slot] = (from, end);
+        end
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Literal(Vec<u8>),
+    Run { class: u8, least: usize, most: usize },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Anything may stand before.
+    Any,
+    /// No letter, digit or `_`.
+    Word,
+    /// Not in the middle of a long run of base64, where any few letters appear by chance.
+    NotBlob,
+}
+
+/// One compiled pattern.
+#[derive(Debug, Clone)]
+pub(crate) struct Shape {
+    parts: Vec<Part>,
+    left: Left,
+    exact: bool,
+    hidden_from: usize,
+    fold: bool,
+}
+
+impl Shape {
+    /// Compiles a pattern into one shape per combination of its alternatives.
+    ///
+    /// # Errors
+    /// A sentence about what is wrong with it.
+    pub(crate) fn compile(pattern: &str, classes: &mut Classes) -> Result<Vec<Self>, &'static str> {
+        let (fold, pattern) = pattern.strip_prefix("(?i)").map_or((false, pattern), |rest| (true, rest));
+        expand(pattern)?.iter().map(|one| Self::compile_one(one, fold, classes)).collect()
+    }
+
+    fn compile_one(pattern: &str, fold: bool, classes: &mut Classes) -> Result<Self, &'static str> {
+        let mut parts: Vec<Part> = Vec::new();
+        let mut literal = Vec::new();
+        let mut left = None;
+        let mut exact = false;
+        let mut hidden_from = 0;
+        let mut rest = pattern;
+        while let Some(first) = rest.chars().next() {
+            let mut class = None;
+            match first {
+                '\\' => {
+                    let escaped = rest[1..].chars().next().ok_or("ends in a backslash")?;
+                    rest = &rest[1 + escaped.len_utf8()..];
+                    match escaped {
+                        'b' if parts.is_empty() && literal.is_empty() => left = Some(Left::Word),
+                        'B' if parts.is_empty() && literal.is_empty() => left = Some(Left::Any),
+                        'b' if rest.is_empty() => exact = true,
+                        'K' => {
+                            if !literal.is_empty() {
+                                parts.push(Part::Literal(std::mem::take(&mut literal)));
+                            }
+                            hidden_from = parts.len();
+                        }
+                        'w' => class = Some(members("A-Za-z0-9_")?),
+                        'd' => class = Some(members("0-9")?),
+                        other if other.is_ascii_punctuation() => literal.push(other as u8),
+                        _ => return Err("an escape that means nothing here"),
+                    }
+                }
+                '[' => {
+                    let close = rest.find(']').ok_or("a class without its ]")?;
+                    class = Some(members(&rest[1..close])?);
+                    rest = &rest[close + 1..];
+                }
+                other if other.is_ascii() => {
+                    literal.push(if fold { other.to_ascii_lowercase() as u8 } else { other as u8 });
+                    rest = &rest[1..];
+                }
+                _ => return Err("only ASCII"),
+            }
+            if let Some(set) = class {
+                if !literal.is_empty() {
+                    parts.push(Part::Literal(std::mem::take(&mut literal)));
+                }
+                let (least, most, after) = count(rest)?;
+                rest = after;
+                parts.push(Part::Run { class: classes.id(set), least, most });
+            }
+        }
+        if !literal.is_empty() {
+            parts.push(Part::Literal(literal));
+        }
+        let Some(Part::Literal(keyword)) = parts.first() else { return Err("must begin with a literal") };
+        if keyword.len() < 3 {
+            return Err("needs a literal of at least 3 characters first");
+        }
+        // Base64 holds letters and digits only, so a keyword with a separator never appears in it by chance.
+        let chance = keyword.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
+        let left = left.unwrap_or(if chance { Left::NotBlob } else { Left::Any });
+        for pair in parts.windows(2) {
+            if let [Part::Run { class, least, most }, Part::Literal(next)] = pair
+                && classes.set(*class).holds(next[0])
+                && least != most
+            {
+                return Err("a run followed by a literal of its own class needs an exact count");
+            }
+        }
+        Ok(Self { parts, left, exact, hidden_from, fold })
+    }
+
+    /// The literal every match begins with, and whether its case matters not.
+    pub(crate) fn keyword(&self) -> (&[u8], bool) {
+        match &self.parts[0] {
+            Part::Literal(literal) => (literal, self.fold),
+            Part::Run { .. } => unreachable!("a shape begins with a literal"),
+        }
+    }
+
+    /// What may follow the keyword, when that is a class.
+    pub(crate) fn next<'c>(&self, classes: &'c Classes) -> Option<&'c Set> {
+        match self.parts.get(1) {
+            Some(Part::Run { class, least, .. }) if *least > 0 => Some(classes.set(*class)),
+            _ => None,
+        }
+    }
+
+    /// Whether the text matches at `at`, where the keyword was already found: the hidden part.
+    pub(crate) fn check(
+        &self,
+        classes: &Classes,
+        runs: &mut Runs,
+        text: &[u8],
+        at: usize,
+    ) -> Option<std::ops::Range<usize>> {
+        match self.left {
+            Left::Any => {}
+            Left::Word => {
+                if at > 0 && (text[at - 1].is_ascii_alphanumeric() || text[at - 1] == b'_') {
+                    return None;
+                }
+            }
+            Left::NotBlob => {
+                if at >= BLOB
+                    && text[at - BLOB..at].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
+                {
+                    return None;
+                }
+            }
+        }
+        let mut here = at;
+        let mut hidden = at;
+        let mut ordinal = 0;
+        let mut body = at;
+        for (index, part) in self.parts.iter().enumerate() {
+            if index == self.hidden_from {
+                hidden = here;
+            }
+            match part {
+                Part::Literal(literal) => {
+                    let found = text.get(here..here + literal.len())?;
+                    let same = if self.fold { found.eq_ignore_ascii_case(literal) } else { found == &literal[..] };
+                    if !same {
+                        return None;
+                    }
+                    here += literal.len();
+                    if index == 0 {
+                        body = here;
+                    }
+                }
+                Part::Run { class, least, most } => {
+                    if here >= text.len() {
+                        if *least == 0 {
+                            continue;
+                        }
+                        return None;
+                    }
+                    let end = runs.end(classes, *class, ordinal, text, here);
+                    ordinal += 1;
+                    let length = end - here;
+                    if length < *least {
+                        return None;
+                    }
+                    here = match self.parts.get(index + 1) {
+                        // The last run takes all there is: what is glued to a secret cannot be told from it.
+                        None if self.exact && length > *most => return None,
+                        None => end,
+                        Some(Part::Literal(next)) if !classes.set(*class).holds(next[0]) => {
+                            if length > *most {
+                                return None;
+                            }
+                            end
+                        }
+                        Some(Part::Literal(_)) => here + least,
+                        Some(Part::Run { .. }) => here + length.min(*most),
+                    };
+                }
+            }
+        }
+        (!crate::value::is_filler(&text[body.max(hidden)..here])).then_some(hidden..here)
+    }
+
+    /// A text that matches, its runs filled by `pick` from the class's members.
+    #[cfg(test)]
+    pub(crate) fn example(&self, classes: &Classes, mut pick: impl FnMut(&[u8]) -> u8) -> Vec<u8> {
+        let mut text = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(literal) => text.extend_from_slice(literal),
+                Part::Run { class, least, most } => {
+                    let members: Vec<u8> = classes.set(*class).bytes().collect();
+                    let length = (*least).max(24.min(*most));
+                    text.extend((0..length).map(|_| pick(&members)));
+                }
+            }
+        }
+        text
+    }
+}
+
+/// Writes out the groups: `a(b|c)d` becomes `abd` and `acd`.
+fn expand(pattern: &str) -> Result<Vec<String>, &'static str> {
+    let Some(open) = pattern.find('(').filter(|at| !pattern[..*at].ends_with('\\')) else {
+        return Ok(vec![pattern.to_owned()]);
+    };
+    let close = open + pattern[open..].find(')').ok_or("a group without its )")?;
+    let tails = expand(&pattern[close + 1..])?;
+    let mut all = Vec::new();
+    for choice in pattern[open + 1..close].split('|') {
+        for tail in &tails {
+            all.push(format!("{}{choice}{tail}", &pattern[..open]));
+        }
+    }
+    Ok(all)
+}
+
+fn members(text: &str) -> Result<Set, &'static str> {
+    let mut set = Set::EMPTY;
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' if bytes.get(at + 1) == Some(&b'w') => {
+                set_range(&mut set, b'A', b'Z');
+                set_range(&mut set, b'a', b'z');
+                set_range(&mut set, b'0', b'9');
+                set.insert(b'_');
+                at += 2;
+            }
+            from if bytes.get(at + 1) == Some(&b'-') && at + 2 < bytes.len() => {
+                let to = bytes[at + 2];
+                if from > to {
+                    return Err("a range that runs backwards");
+                }
+                set_range(&mut set, from, to);
+                at += 3;
+            }
+            one => {
+                set.insert(one);
+                at += 1;
+            }
+        }
+    }
+    Ok(set)
+}
+
+fn set_range(set: &mut Set, from: u8, to: u8) {
+    for byte in from..=to {
+        set.insert(byte);
+    }
+}
+
+/// `{n}`, `{n,}`, `{n,m}` or nothing, which is one.
+fn count(rest: &str) -> Result<(usize, usize, &str), &'static str> {
+    let Some(inner) = rest.strip_prefix('{') else { return Ok((1, 1, rest)) };
+    let close = inner.find('}').ok_or("a count without its }")?;
+    let number = |text: &str| text.parse::<usize>().map_err(|_| "a count that is no number");
+    let (least, most) = match inner[..close].split_once(',') {
+        None => (number(&inner[..close])?, number(&inner[..close])?),
+        Some((least, "")) => (number(least)?, usize::MAX),
+        Some((least, most)) => (number(least)?, number(most)?),
+    };
+    Ok((least, most, &inner[close + 1..]))
+}

@@ -1,0 +1,247 @@
+//! Whether a value is worth hiding: placeholders, references and plain words are not.
+
+/// How much a name says about its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Strength {
+    /// The value must look random: `key`, `auth`, `session`.
+    Weak,
+    /// The value must not look like a word: `token`, `api_key`, `secret`.
+    Token,
+    /// Whatever is no placeholder: `password`.
+    Password,
+}
+
+/// How a value is written, which says how much prose and code may be met in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// `NAME=value`, `--flag value`, `?name=value`: a value and nothing else.
+    Assigned,
+    /// In quotes.
+    Quoted,
+    /// `name: value`, where prose and code are met as well.
+    Stated,
+}
+
+/// Words that stand where a value would. Lower case, sorted.
+const WORDS: &[&str] = &[
+    "any", "array", "aws", "bearer", "bool", "boolean", "buffer", "changeme", "char", "computed", "configured", "default",
+    "defined", "disabled", "dummy", "empty", "enabled", "env", "error", "example", "expired", "fail", "failed", "false",
+    "found", "function", "generated", "hidden", "ignored", "input", "int", "integer", "invalid", "loaded", "masked",
+    "match", "missing", "mismatch", "nan", "never", "nil", "no", "none", "null", "number", "object", "off", "ok", "on",
+    "optional", "passed", "password", "placeholder", "present", "private", "prompt", "provided", "public", "read", "redacted",
+    "removed", "replaceme", "required", "secret", "set", "skipped", "str", "string", "test", "text", "todo", "token",
+    "true", "type", "undefined", "unknown", "unset", "updated", "user", "valid", "value", "varchar", "void", "write", "yes",
+];
+
+/// Whether the variable part of a known format is filler, as in `ghp_xxxxxxxxxxxx` or `sk_live_****`.
+pub(crate) fn is_filler(body: &[u8]) -> bool {
+    if body.len() < 6 {
+        return false;
+    }
+    let mut seen = [false; 256];
+    let distinct = body.iter().filter(|byte| !std::mem::replace(&mut seen[usize::from(byte.to_ascii_lowercase())], true)).count();
+    if distinct < 3 {
+        return true;
+    }
+    if body.len() > 256 {
+        return false;
+    }
+    let longest = body.chunk_by(|a, b| a.eq_ignore_ascii_case(b)).map(<[u8]>::len).max().unwrap_or(0);
+    if longest >= 8 && longest * 2 >= body.len() {
+        return true;
+    }
+    contains(body, b"your") && [&b"here"[..], b"token", b"key", b"secret"].iter().any(|word| contains(body, word))
+}
+
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
+}
+
+/// Whether a value is a reference, a placeholder or already hidden, whatever its name.
+pub(crate) fn is_placeholder(value: &[u8]) -> bool {
+    let Some(first) = value.first() else { return true };
+    if value.len() > 256 {
+        return false;
+    }
+    if value.windows(crate::MASK.len()).any(|window| window == crate::MASK.as_bytes()) {
+        return true;
+    }
+    let name_like = |text: &[u8]| text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
+    let last = value[value.len() - 1];
+    match first {
+        // $TOKEN, ${TOKEN}, $(command), $env:TOKEN, $1; a password may begin with $ as well.
+        b'$' => {
+            return match value.get(1) {
+                None => true,
+                Some(b'{' | b'(' | b'<') => true,
+                _ if value[1..].starts_with(b"env:") => true,
+                _ => name_like(&value[1..]) && !mixed(&value[1..]),
+            };
+        }
+        b'%' if value.len() <= 3 || last == b'%' && name_like(&value[1..value.len() - 1]) => return true,
+        b'<' | b'{' | b'#' if matches!(last, b'>' | b'}') => return true,
+        b'<' if value.len() > 1 && value[1].is_ascii_alphabetic() => return true,
+        b'{' if value.starts_with(b"{{") => return true,
+        b'[' if last == b']' => return true,
+        _ => {}
+    }
+    if is_mostly_one(value) {
+        return true;
+    }
+    if value.contains(&b'(') && last == b')' || value.ends_with(b"()") {
+        return true;
+    }
+    let lower = value.to_ascii_lowercase();
+    if WORDS.binary_search_by(|word| word.as_bytes().cmp(&lower)).is_ok() {
+        return true;
+    }
+    const BEGINS: [&[u8]; 19] = [
+        b"process.env", b"os.environ", b"os.getenv", b"import.meta", b"secrets.", b"env.", b"env:", b"vars.", b"your_", b"your-",
+        b"my_", b"my-", b"example", b"placeholder", b"redacted", b"change_me", b"change-me", b"insert", b"await",
+    ];
+    if BEGINS.iter().any(|begin| lower.starts_with(begin) && (lower.len() > begin.len() || begin.len() > 6)) && !digits_and_case(value) {
+        return true;
+    }
+    contains(&lower, b"your") && [&b"here"[..], b"token", b"key", b"secret", b"password"].iter().any(|word| contains(&lower, word))
+}
+
+/// `****`, `xxxx`, `....`, `----`.
+fn is_mostly_one(value: &[u8]) -> bool {
+    let filler = |byte: u8| matches!(byte, b'*' | b'.' | b'x' | b'X' | b'-' | b'_' | b'#' | b'?' | b'0' | b'=' | 0xe2 | 0x80 | 0xa2 | 0xa6);
+    value.iter().all(|byte| filler(*byte)) || value.windows(4).any(|window| window == b"****")
+}
+
+fn digits_and_case(value: &[u8]) -> bool {
+    value.iter().filter(|byte| byte.is_ascii_digit()).count() >= 2
+        && value.iter().any(u8::is_ascii_uppercase)
+        && value.iter().any(u8::is_ascii_lowercase)
+}
+
+/// Letters of both cases or letters and digits, so neither a constant's nor a variable's usual name.
+fn mixed(value: &[u8]) -> bool {
+    let lower = value.iter().any(u8::is_ascii_lowercase);
+    let upper = value.iter().any(u8::is_ascii_uppercase);
+    let digit = value.iter().any(u8::is_ascii_digit);
+    value.len() >= 8 && digit && (lower && upper || value.iter().filter(|byte| byte.is_ascii_digit()).count() >= 3)
+}
+
+/// Bits per byte.
+fn entropy(value: &[u8]) -> f64 {
+    let mut counts = [0u32; 256];
+    for byte in value {
+        counts[usize::from(*byte)] += 1;
+    }
+    let total = value.len() as f64;
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| {
+            let share = f64::from(*count) / total;
+            -share * share.log2()
+        })
+        .sum()
+}
+
+/// Whether the value of a name of this strength is to be hidden.
+pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> bool {
+    // What is judged is bounded; a longer value is hidden or not by its beginning.
+    let head = &value[..value.len().min(256)];
+    if is_placeholder(value) || is_path_or_link(head) {
+        return false;
+    }
+    let letters = head.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let digits = head.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let others = head.iter().filter(|byte| !byte.is_ascii() || !byte.is_ascii_alphanumeric()).count();
+    let spaces = head.iter().filter(|byte| **byte == b' ').count();
+    let plain_words = digits == 0 && head.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'.' | b',' | b'\'' | b'!' | b'?' | b':' | b'-' | b'_' | b'/'));
+    match strength {
+        Strength::Password => match written {
+            Written::Assigned => head.len() >= 3 && !is_reference(head) || head.len() >= 2 && digits + others > 0,
+            // A sentence such as "Password must have 8 characters" is none.
+            Written::Quoted => head.len() >= 3 && !(spaces >= 2 && letters + spaces + 4 > head.len()) && !(spaces > 0 && plain_words),
+            Written::Stated => head.len() >= 4 && !is_reference(head) && !(letters == head.len() && !both_cases(head)) && !plain_words,
+        },
+        Strength::Token => {
+            head.len() >= 8
+                && spaces == 0
+                && !is_reference(head)
+                && !is_code(head)
+                && (digits > 0 && letters > 0 || both_cases(head) && others == 0 || digits >= 12 && written != Written::Stated
+                    || letters >= 20 && !plain_words
+                    || letters == head.len() && head.len() >= 16 && written == Written::Assigned)
+                && !(written == Written::Stated && is_word_like(head))
+                && entropy(head) >= if head.len() >= 16 { 2.8 } else { 2.2 }
+        }
+        Strength::Weak => {
+            head.len() >= 16
+                && spaces == 0
+                && digits >= 2
+                && letters >= 4
+                && !is_reference(head)
+                && !is_code(head)
+                && !is_word_like(head)
+                && entropy(head) >= 3.3
+        }
+    }
+}
+
+fn both_cases(value: &[u8]) -> bool {
+    // More than a capital at the front or at camelCase joints.
+    let turns = value.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
+    turns * 5 >= value.len() && turns >= 2
+}
+
+/// `req.headers.token`, `config.apiKey`, `this.secret`: words joined by dots, no digits.
+fn is_reference(value: &[u8]) -> bool {
+    value.contains(&b'.')
+        && value[0].is_ascii_alphabetic()
+        && value.split(|byte| *byte == b'.').all(|part| {
+            let part = part.strip_suffix(b"()").unwrap_or(part);
+            !part.is_empty() && part.len() < 24 && part.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+        })
+}
+
+fn is_code(value: &[u8]) -> bool {
+    value.contains(&b'(') || value.contains(&b'[') || value.contains(&b'{') || value.ends_with(b"=>") || value.starts_with(b"!")
+}
+
+/// `kubernetes.io/service-account-token`, `my-registry-secret-2`, `v1.2.3`: lower-case words with joints.
+fn is_word_like(value: &[u8]) -> bool {
+    if value.iter().any(u8::is_ascii_uppercase) {
+        return false;
+    }
+    let parts = value.split(|byte| matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b'@'));
+    let mut words = 0;
+    for part in parts {
+        let digits = part.iter().filter(|byte| byte.is_ascii_digit()).count();
+        if part.len() > 14 || digits > 0 && digits < part.len() && part.len() > 6 {
+            return false;
+        }
+        words += usize::from(!part.is_empty());
+    }
+    words >= 2
+}
+
+fn is_path_or_link(value: &[u8]) -> bool {
+    if value.starts_with(b"http://") || value.starts_with(b"https://") {
+        return true;
+    }
+    let path_like = |text: &[u8]| {
+        text.contains(&b'/')
+            && text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'@' | b'+' | b'~'))
+            && text.split(|byte| *byte == b'/').all(|part| part.len() <= 24)
+    };
+    (value.starts_with(b"./") || value.starts_with(b"../") || value.starts_with(b"~/")) && path_like(value)
+        || value.first() == Some(&b'/') && path_like(&value[1..]) && !value.ends_with(b"=")
+        || value.len() > 3 && value[1] == b':' && value[2] == b'\\' && value[0].is_ascii_alphabetic()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_sorted_so_that_the_search_finds_each() {
+        assert!(WORDS.windows(2).all(|pair| pair[0] < pair[1]), "{WORDS:?}");
+    }
+}
