@@ -45,6 +45,8 @@ impl Default for Deadlines {
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     running: AtomicUsize,
+    /// How many there have been: a short one may begin and end between two reads.
+    begun: AtomicUsize,
     /// HTTP/2 keeps talking between requests (pings, windows, settings): there, a byte is no beginning of a head.
     multiplexed: AtomicBool,
 }
@@ -53,6 +55,7 @@ impl Requests {
     /// Notes that a request's head is whole; its answer is on its way until the guard is dropped.
     pub(crate) fn begin(self: &Arc<Self>, multiplexed: bool) -> InFlight {
         self.running.fetch_add(1, Ordering::AcqRel);
+        self.begun.fetch_add(1, Ordering::AcqRel);
         if multiplexed {
             self.multiplexed.store(true, Ordering::Release);
         }
@@ -88,6 +91,8 @@ pub(crate) struct Deadlined<IO> {
     deadlines: Deadlines,
     requests: Arc<Requests>,
     reading: Reading,
+    /// How many requests had begun at the last look.
+    seen: usize,
     read_by: Pin<Box<Sleep>>,
     /// Set while the peer takes nothing of a write.
     write_by: Option<Pin<Box<Sleep>>>,
@@ -96,20 +101,20 @@ pub(crate) struct Deadlined<IO> {
 impl<IO> Deadlined<IO> {
     pub(crate) fn new(io: IO, deadlines: Deadlines, requests: Arc<Requests>) -> Self {
         let read_by = Box::pin(sleep_until(Instant::now() + deadlines.head));
-        Self { io, deadlines, requests, reading: Reading::Head, read_by, write_by: None }
+        Self { io, deadlines, requests, reading: Reading::Head, seen: 0, read_by, write_by: None }
     }
 
     /// Moves to the state the connection is in, before a read.
     fn look(&mut self) {
+        let begun = self.requests.begun.load(Ordering::Acquire);
         let running = self.requests.running.load(Ordering::Acquire) > 0;
-        match (self.reading, running) {
-            (Reading::Head | Reading::Idle, true) => self.reading = Reading::Answering,
-            (Reading::Answering, false) => {
-                self.reading = Reading::Idle;
-                self.read_by.as_mut().reset(Instant::now() + self.deadlines.idle);
-            }
-            _ => {}
+        if running {
+            self.reading = Reading::Answering;
+        } else if self.reading == Reading::Answering || begun != self.seen {
+            self.reading = Reading::Idle;
+            self.read_by.as_mut().reset(Instant::now() + self.deadlines.idle);
         }
+        self.seen = begun;
     }
 
     fn heard(&mut self) {

@@ -21,7 +21,6 @@ use hyper_util::rt::TokioExecutor;
 use log_model::{JobId, Timestamp};
 use serde_json::Value;
 use sse_codec::{Decoder, Limits};
-use stream_store::LogStore;
 
 use crate::Error;
 use crate::data::{Data, local_owner};

@@ -62,6 +62,9 @@ pub enum Error {
     /// The capture's own error.
     #[error("the command cannot be captured")]
     Capture(#[from] capture::Error),
+    /// The secrets to hide cannot be read.
+    #[error(transparent)]
+    Secrets(#[from] tailwater_capture::Error),
     /// The redactor's own error.
     #[error("the secrets to hide cannot be used")]
     Redact(#[from] ::redact::Error),
@@ -90,7 +93,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Setting { .. } | Self::NoSuchJob { .. } | Self::NothingHere { .. } | Self::JobEnded { .. } => 2,
-            Self::Folder { .. } | Self::Port { .. } => 2,
+            Self::Folder { .. } | Self::Port { .. } | Self::Secrets(tailwater_capture::Error::Setting(_)) => 2,
             _ => 1,
         }
     }

@@ -5,7 +5,7 @@ use std::io::Write;
 use archiver::{Cursor, PageSize};
 use futures::StreamExt;
 use log_model::{LogEntry, LogEvent, Seq, Span, StageState};
-use stream_store::{Change, LogStore};
+use stream_store::Change;
 
 use crate::Error;
 use crate::config::Show;

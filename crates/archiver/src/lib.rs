@@ -25,6 +25,8 @@ mod purge;
 mod search;
 pub mod segment;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod url;
 mod verify;
 

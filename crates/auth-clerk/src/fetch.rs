@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use std::error::Error as StdError;
 use std::future::Future;
 use std::sync::Arc;
@@ -44,7 +45,46 @@ pub(crate) struct Fetcher {
 }
 
 impl Fetcher {
+    /// Believes the certificates that the machine trusts. Nothing is sent yet.
     pub(crate) fn new(url: &str, body_limit: usize) -> Result<Fetcher, SetupError> {
+        let address = Address::parse(url)?;
+        let tls = if address.secure {
+            tls().with_native_roots().map_err(SetupError::Certificates)?
+        } else {
+            // There is nobody to believe on the loopback interface, so a machine without certificates will do.
+            tls().with_root_certificates(RootCertStore::empty())
+        };
+        Ok(Fetcher::with_tls(address, body_limit, tls.with_no_client_auth()))
+    }
+
+    fn with_tls(address: Address, body_limit: usize, tls: ClientConfig) -> Fetcher {
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls);
+        let connector = if address.secure {
+            connector.https_only()
+        } else {
+            connector.https_or_http()
+        };
+        // One fetch in four minutes gains nothing from a kept connection, and a dead one would cost a time-out.
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .retry_canceled_requests(false)
+            .build(connector.enable_http1().build());
+        Fetcher {
+            client,
+            uri: address.uri,
+            body_limit,
+        }
+    }
+}
+
+/// An address that keys may be fetched from.
+struct Address {
+    uri: Uri,
+    secure: bool,
+}
+
+impl Address {
+    fn parse(url: &str) -> Result<Address, SetupError> {
         let url = Url::parse(url).map_err(|_| SetupError::Url("it is not an address"))?;
         let secure = match url.scheme() {
             "https" => true,
@@ -63,41 +103,15 @@ impl Fetcher {
             return Err(SetupError::Url("it must not have a fragment"));
         }
         let uri = Uri::try_from(url.as_str()).map_err(|_| SetupError::Url("it is not an address"))?;
-        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring offers what the default protocol versions need");
-        let connector = if secure {
-            let tls = tls
-                .with_native_roots()
-                .map_err(SetupError::Certificates)?
-                .with_no_client_auth();
-            HttpsConnectorBuilder::new()
-                .with_tls_config(tls)
-                .https_only()
-                .enable_http1()
-                .build()
-        } else {
-            // Nobody's certificate is believed, and the scheme is http, so there is nobody to believe.
-            let tls = tls
-                .with_root_certificates(rustls::RootCertStore::empty())
-                .with_no_client_auth();
-            HttpsConnectorBuilder::new()
-                .with_tls_config(tls)
-                .https_or_http()
-                .enable_http1()
-                .build()
-        };
-        // One fetch in four minutes gains nothing from a kept connection, and a dead one would cost a time-out.
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(0)
-            .retry_canceled_requests(false)
-            .build(connector);
-        Ok(Fetcher {
-            client,
-            uri,
-            body_limit,
-        })
+        Ok(Address { uri, secure })
     }
+}
+
+fn tls() -> ConfigBuilder<ClientConfig, WantsVerifier> {
+    // Named here, because the process-wide default of rustls is the program's choice and not a library's.
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring offers what the default protocol versions need")
 }
 
 impl Source for Fetcher {
@@ -137,15 +151,60 @@ fn is_loopback(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use testkit::clerk::{Clerk, KeyServer};
 
     #[track_caller]
     fn check(url: &str, usable: bool) {
-        match Fetcher::new(url, 1) {
-            // A machine may have no certificates; that says nothing of the address.
-            Ok(_) | Err(SetupError::Certificates(_)) => assert!(usable, "{url}"),
-            Err(SetupError::Url(_)) => assert!(!usable, "{url}"),
-            Err(other) => panic!("{url}: {other}"),
+        assert_eq!(Address::parse(url).is_ok(), usable, "{url}");
+    }
+
+    async fn fetch_from(server: &KeyServer, trusted: &[Vec<u8>], host: &str) -> Result<Bytes, FetchError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in trusted {
+            roots.add(certificate.clone().into()).unwrap();
         }
+        let url = server.url().replace("127.0.0.1", host);
+        let tls = tls().with_root_certificates(roots).with_no_client_auth();
+        let fetcher = Fetcher::with_tls(Address::parse(&url).unwrap(), 1024 * 1024, tls);
+        let limit = std::time::Duration::from_secs(20);
+        tokio::time::timeout(limit, fetcher.fetch())
+            .await
+            .expect("it ends in good time")
+    }
+
+    #[track_caller]
+    fn check_disbelief(verdict: Result<Bytes, FetchError>, because: &str) {
+        let Err(FetchError::Unreachable(error)) = verdict else {
+            panic!("{verdict:?}")
+        };
+        assert!(format!("{error:?}").contains(because), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_trusted_server_is_read_over_tls() {
+        let clerk = Clerk::new();
+        let (server, certificate) = KeyServer::start_tls(&clerk);
+        let body = fetch_from(&server, &[certificate], "127.0.0.1").await.unwrap();
+        assert_eq!(body, clerk.jwks());
+    }
+
+    #[tokio::test]
+    async fn a_server_without_a_trusted_certificate_is_not_read() {
+        let (server, _) = KeyServer::start_tls(&Clerk::new());
+        let (_other, anothers) = KeyServer::start_tls(&Clerk::new().rotated());
+        for trusted in [vec![], vec![anothers]] {
+            let verdict = fetch_from(&server, &trusted, "127.0.0.1").await;
+            check_disbelief(verdict, "InvalidCertificate");
+        }
+        assert_eq!(server.requests(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_certificate_for_another_name_is_not_believed() {
+        let (server, certificate) = KeyServer::start_tls(&Clerk::new());
+        let verdict = fetch_from(&server, &[certificate], "localhost").await;
+        check_disbelief(verdict, "NotValidForName");
+        assert_eq!(server.requests(), 0);
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub struct Keys(pub(crate) Mode);
 
 pub(crate) enum Mode {
     Fixed(Arc<RsaKey>),
-    Fetched(JwksOptions, Fetcher),
+    Fetched(JwksOptions, Box<Fetcher>),
 }
 
 impl Keys {
@@ -35,7 +35,7 @@ impl Keys {
     pub fn jwks(options: JwksOptions) -> Result<Keys, SetupError> {
         let options = options.checked()?;
         let fetcher = Fetcher::new(&options.url, options.body_limit)?;
-        Ok(Keys(Mode::Fetched(options, fetcher)))
+        Ok(Keys(Mode::Fetched(options, Box::new(fetcher))))
     }
 }
 

@@ -40,7 +40,7 @@ impl Verifier {
             }
             Mode::Fetched(options, fetcher) => {
                 tokio::runtime::Handle::try_current().map_err(|_| SetupError::NoRuntime)?;
-                Believed::Fetched(Cache::start(options, fetcher))
+                Believed::Fetched(Cache::start(options, *fetcher))
             }
         };
         Ok(Verifier { policy, keys })

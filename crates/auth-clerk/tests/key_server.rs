@@ -25,7 +25,8 @@ fn options(server: &KeyServer) -> JwksOptions {
 }
 
 fn verifier_with(options: JwksOptions) -> Arc<Verifier> {
-    Arc::new(Verifier::new(policy(), Keys::jwks(options).unwrap()).unwrap())
+    let keys = Keys::jwks(options).expect("the options are in range");
+    Arc::new(Verifier::new(policy(), keys).expect("the policy is complete"))
 }
 
 fn verifier(server: &KeyServer) -> Arc<Verifier> {
@@ -44,7 +45,9 @@ async fn within<T>(work: impl Future<Output = T>) -> T {
 
 async fn until(verifier: &Verifier, met: impl Fn(&KeySet) -> bool) {
     let mut keys = verifier.keys();
-    within(keys.wait_for(|keys| met(keys))).await.unwrap();
+    within(keys.wait_for(|keys| met(keys)))
+        .await
+        .expect("the verifier is still there");
 }
 
 #[tokio::test]

@@ -13,7 +13,8 @@ fn verifier() -> Verifier {
         authorized_parties: vec![PARTY.to_owned()],
         ..Policy::default()
     };
-    Verifier::new(policy, Keys::pem(&Clerk::new().pem()).unwrap()).unwrap()
+    let keys = Keys::pem(&Clerk::new().pem()).expect("the stand-in's key is one to verify with");
+    Verifier::new(policy, keys).expect("the policy is complete")
 }
 
 fn session() -> Mint {

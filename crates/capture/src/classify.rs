@@ -78,7 +78,8 @@ fn deprecated(text: &str) -> Option<Class> {
         // yarn: `warning left-pad@1.3.0: use String.prototype.padStart()`, with the chain of who wants it.
         || text.strip_prefix("warning ").is_some_and(|rest| {
             rest.split_once(": ").is_some_and(|(packages, words)| {
-                packages.split(" > ").all(|package| package.contains('@') && !package.contains(' '))
+                packages.split(" > ").all(|package| !package.contains(' '))
+                    && packages.contains('@')
                     && (words.to_ascii_lowercase().contains("deprecat") || words.contains("no longer supported"))
             })
         });

@@ -932,7 +932,7 @@ async fn sleep_until(at: Option<Instant>) {
 }
 
 /// The folder spools go to when none is named: the user's own state, or a temporary folder.
-pub(crate) fn default_spool_dir() -> PathBuf {
+pub fn default_spool_dir() -> PathBuf {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let state = state.or_else(|| {
         std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state")).filter(|path| path.is_absolute())

@@ -49,6 +49,7 @@ mod error;
 pub use crate::batcher::{BatchLimits, Batcher};
 pub use crate::child::{Command, Exit};
 pub use crate::classify::classify;
+pub use crate::delivery::default_spool_dir;
 pub use crate::error::{Error, Result};
 pub use crate::handle::{Capture, CaptureOptions, Report};
 pub use crate::leftover::{Flushed, flush};

@@ -14,6 +14,14 @@ struct Shown {
     row: Row,
     /// The text that went out after a quiet moment.
     text: Option<String>,
+    /// A newline went past it: blank or not, it is a line. Rows the cursor only jumped over are none.
+    passed: bool,
+}
+
+impl Shown {
+    fn is_a_line(&self) -> bool {
+        self.passed || self.row.wrapped || !self.row.is_untouched()
+    }
 }
 
 /// A line that is final.
@@ -32,12 +40,16 @@ pub(crate) struct Window {
     columns: usize,
     row: usize,
     column: usize,
+    /// The cursor was sent to the first place by name, and nothing happened since.
+    home: bool,
     saved: (usize, usize),
     /// Rows that left while their text went on in the next one: joined here, at most `limit` bytes.
     joined: String,
     joined_beyond: u64,
     joined_shown: String,
     joining: bool,
+    /// Something is joined that has not gone out.
+    unended: bool,
     limit: usize,
     finals: VecDeque<Final>,
 }
@@ -53,11 +65,13 @@ impl Window {
             columns: columns.max(2),
             row: 0,
             column: 0,
+            home: false,
             saved: (0, 0),
             joined: String::new(),
             joined_beyond: 0,
             joined_shown: String::new(),
             joining: false,
+            unended: false,
             limit,
             finals: VecDeque::new(),
         }
@@ -70,7 +84,10 @@ impl Window {
 
     /// The cursor goes to the next row; the first one leaves when there is no room.
     pub(crate) fn newline(&mut self) {
-        self.current().row.wrapped = false;
+        let current = self.current();
+        current.row.wrapped = false;
+        current.passed = true;
+        self.home = false;
         self.row_down();
         // The kernel writes CR LF for a newline; a bare LF keeps its column, as on a terminal.
     }
@@ -97,6 +114,10 @@ impl Window {
         let mut joining = std::mem::take(&mut self.joining);
         while at <= last {
             let entry = &mut self.rows[at];
+            if !entry.is_a_line() {
+                at += 1;
+                continue;
+            }
             let mut own = String::new();
             beyond += entry.row.write_to(&mut own);
             if let Some(before) = entry.text.replace(own.clone()) {
@@ -105,22 +126,13 @@ impl Window {
             }
             append(&mut text, &own, self.limit, &mut beyond);
             if !(entry.row.wrapped && at < last) {
-                let blank_end = at == last && text.is_empty();
-                if !blank_end {
-                    push(&mut self.finals, std::mem::take(&mut text), beyond, joining.then_some(shown.as_str()));
-                }
+                push(&mut self.finals, std::mem::take(&mut text), beyond, joining.then_some(shown.as_str()));
                 text.clear();
                 shown.clear();
                 beyond = 0;
                 joining = false;
             }
             at += 1;
-        }
-        // The row the cursor stands on, when it is blank and last, was not shown: it is not a line yet.
-        if let Some(entry) = self.rows.get_mut(last)
-            && entry.text.as_deref() == Some("")
-        {
-            entry.text = None;
         }
     }
 
@@ -137,12 +149,12 @@ impl Window {
     pub(crate) fn has_unshown(&self) -> bool {
         let last = self.last_used();
         let mut own = String::new();
-        self.rows.iter().take(last + 1).enumerate().any(|(at, entry)| {
+        self.rows.iter().take(last + 1).any(|entry| {
             own.clear();
             entry.row.write_to(&mut own);
             match &entry.text {
                 Some(text) => *text != own,
-                None => at < last || !own.is_empty(),
+                None => entry.is_a_line(),
             }
         })
     }
@@ -151,23 +163,24 @@ impl Window {
     pub(crate) fn leave_all(&mut self) {
         let last = self.last_used();
         for at in 0..=last {
-            let blank_end = at == last && !self.joining && self.rows[0].row.is_untouched();
-            if blank_end {
-                self.rows.pop_front();
-            } else {
-                if at == last {
-                    self.rows[0].row.wrapped = false;
-                }
-                self.leave();
+            if at == last {
+                self.rows[0].row.wrapped = false;
             }
+            self.leave();
         }
+        // A line whose next row never came.
+        self.end_joined();
         self.rows.clear();
         self.rows.resize_with(self.row + 1, Shown::default);
     }
 
     /// The first row leaves for good.
     fn leave(&mut self) {
-        let Some(Shown { row, text }) = self.rows.pop_front() else { return };
+        let Some(entry) = self.rows.pop_front() else { return };
+        if !entry.is_a_line() {
+            return self.end_joined();
+        }
+        let Shown { row, text, .. } = entry;
         let mut own = String::new();
         self.joined_beyond += row.write_to(&mut own);
         if let Some(text) = &text {
@@ -175,8 +188,15 @@ impl Window {
             self.joining = true;
         }
         append(&mut self.joined, &own, self.limit, &mut self.joined_beyond);
-        if row.wrapped {
-            self.joining |= text.is_some();
+        self.unended = true;
+        if !row.wrapped {
+            self.end_joined();
+        }
+    }
+
+    /// What was joined is a line.
+    fn end_joined(&mut self) {
+        if !std::mem::take(&mut self.unended) {
             return;
         }
         let shown = std::mem::take(&mut self.joined_shown);
@@ -198,6 +218,7 @@ impl Window {
     }
 
     fn go(&mut self, row: usize, column: usize) {
+        self.home = false;
         self.row = row.min(self.height - 1);
         self.column = column.min(self.columns - 1);
         self.current();
@@ -234,6 +255,7 @@ fn push(finals: &mut VecDeque<Final>, text: String, beyond: u64, shown: Option<&
 
 impl Sink for Window {
     fn text(&mut self, text: &str) {
+        self.home = false;
         for c in text.chars() {
             if self.column + width(c) > self.columns {
                 self.current().row.wrapped = true;
@@ -274,10 +296,13 @@ impl Sink for Window {
             b'F' => self.go(row.saturating_sub(count), 0),
             b'G' | b'`' => self.go(row, count - 1),
             b'd' => self.go(count - 1, column),
-            b'H' | b'f' => self.go(count - 1, usize::from(second.max(1)) - 1),
+            b'H' | b'f' => {
+                self.go(count - 1, usize::from(second.max(1)) - 1);
+                self.home = count == 1 && second <= 1;
+            }
             b'J' => match first {
-                // Erasing all below the first place is how many tools clear the screen.
-                0 if row == 0 && column == 0 => self.clear(),
+                // Going to the first place and erasing all below it is how many tools clear the screen.
+                0 if self.home => self.clear(),
                 0 => {
                     self.current().row.erase_from(column);
                     self.rows.truncate(row + 1);

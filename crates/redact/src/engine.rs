@@ -21,6 +21,8 @@ pub(crate) enum Means {
     Address,
     /// A header whose whole value is secret.
     Header(header::Kind),
+    /// What the first line of a private key holds.
+    Block,
     /// A program that takes a secret as an argument.
     Command(command::Kind),
 }
@@ -30,7 +32,6 @@ pub(crate) enum Means {
 pub(crate) struct Scratch {
     pub(crate) runs: Runs,
     pub(crate) names: names::Seen,
-    pub(crate) address: address::Seen,
     pub(crate) header: header::Seen,
 }
 
@@ -38,7 +39,6 @@ impl Scratch {
     fn clear(&mut self) {
         self.runs.clear();
         self.names = names::Seen::default();
-        self.address = address::Seen::default();
         self.header = header::Seen::default();
     }
 }
@@ -83,18 +83,21 @@ impl Engine {
             let (literal, fold) = shape.keyword();
             let next = shape.next(&classes).map(|set| set.bytes().collect()).unwrap_or_default();
             let means = Means::Shape(u16::try_from(at).expect("a few hundred shapes"));
-            keywords.push(Keyword { literal: literal.to_vec(), fold, next, means });
+            keywords.push(Keyword { literal: literal.to_vec(), fold, next, begins_word: shape.begins_word(), means });
         }
         let folded = |literal: &str, next: &str, means| Keyword {
             literal: literal.as_bytes().to_vec(),
             fold: true,
             next: next.as_bytes().to_vec(),
+            begins_word: false,
             means,
         };
         keywords.extend(names::KEYWORDS.iter().map(|(literal, next)| folded(literal, next, Means::Name)));
         keywords.extend(header::KEYWORDS.iter().map(|(literal, kind)| folded(literal, "", Means::Header(*kind))));
         keywords.extend(command::KEYWORDS.iter().map(|(literal, kind)| folded(literal, "", Means::Command(*kind))));
         keywords.push(folded("://", "", Means::Address));
+        let block = |literal: &[u8]| Keyword { literal: literal.to_vec(), fold: false, next: Vec::new(), begins_word: false, means: Means::Block };
+        keywords.extend([block(b"BEGIN "), block(b"PuTTY-User-Key-File-")]);
         Self { gate: Gate::new(keywords), classes, shapes, infos }
     }
 
@@ -102,9 +105,10 @@ impl Engine {
         &self.infos
     }
 
-    /// Reports what the rules that need one line only find in a text.
-    pub(crate) fn find(&self, text: &[u8], scratch: &mut Scratch, spans: &mut Spans) {
+    /// Reports what the rules that need one line only find in a text, and says whether a private key may begin in it.
+    pub(crate) fn find(&self, text: &[u8], scratch: &mut Scratch, spans: &mut Spans) -> bool {
         let mut fresh = false;
+        let mut block = false;
         self.gate.scan(text, |at, means| {
             if !fresh {
                 scratch.clear();
@@ -118,11 +122,13 @@ impl Engine {
                     }
                 }
                 Means::Name => names::find(text, at, &mut scratch.names, spans),
-                Means::Address => address::find(text, at, &mut scratch.address, spans),
+                Means::Address => address::find(text, at, spans),
                 Means::Header(kind) => header::find(text, at, *kind, &mut scratch.header, spans),
+                Means::Block => block = true,
                 Means::Command(kind) => command::find(text, at, *kind, spans),
             }
         });
+        block
     }
 
     #[cfg(test)]

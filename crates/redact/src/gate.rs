@@ -6,6 +6,8 @@
 
 const BITS: u32 = 17;
 const FOLD: u64 = 0x2020_2020_2020_2020;
+/// Folds what is not ASCII onto ASCII, so that "whatever stands before" is few grams.
+const SEVEN: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 
 /// A literal to look for, and what it stands for.
 #[derive(Debug, Clone)]
@@ -16,6 +18,8 @@ pub(crate) struct Keyword<T> {
     pub(crate) fold: bool,
     /// The bytes that may follow. Needed for literals under 5 bytes only; empty means any.
     pub(crate) next: Vec<u8>,
+    /// Whether no letter, digit or `_` may stand before, which makes a literal of 3 bytes cheaper.
+    pub(crate) begins_word: bool,
     pub(crate) means: T,
 }
 
@@ -38,7 +42,7 @@ impl<T> Gate<T> {
         let mut grams: Vec<(u32, u32, i8)> = Vec::new();
         for (index, keyword) in keywords.iter().enumerate() {
             let index = u32::try_from(index).expect("fewer than 2^32 keywords");
-            for (gram, offset) in grams_of(&keyword.literal, &keyword.next) {
+            for (gram, offset) in grams_of(&keyword.literal, &keyword.next, keyword.begins_word) {
                 grams.push((gram, index, offset));
             }
         }
@@ -101,7 +105,7 @@ impl<T> Gate<T> {
     fn scan_until(&self, text: &[u8], mut found: impl FnMut(usize, &T) -> bool) {
         let mut at = 0;
         while let Some(window) = text.get(at..at + 8) {
-            let word = u64::from_le_bytes(window.try_into().expect("eight bytes were asked for")) | FOLD;
+            let word = u64::from_le_bytes(window.try_into().expect("eight bytes were asked for")) & SEVEN | FOLD;
             let (a, b, c) = (word as u32, (word >> 16) as u32, (word >> 32) as u32);
             if self.may_hold(a) | self.may_hold(b) | self.may_hold(c) {
                 let enough = self.look(text, at, a, &mut found)
@@ -114,7 +118,8 @@ impl<T> Gate<T> {
             at += 6;
         }
         while let Some(window) = text.get(at..at + 4) {
-            let gram = u32::from_le_bytes(window.try_into().expect("four bytes were asked for")) | FOLD as u32;
+            let gram = u32::from_le_bytes(window.try_into().expect("four bytes were asked for"));
+            let gram = gram & SEVEN as u32 | FOLD as u32;
             if self.look(text, at, gram, &mut found) {
                 return;
             }
@@ -160,9 +165,9 @@ fn hash(gram: u32) -> u32 {
 }
 
 /// Two neighbouring grams of a keyword and their offsets, or all that a short one may be part of.
-fn grams_of(literal: &[u8], next: &[u8]) -> Vec<(u32, i8)> {
-    let gram = |bytes: [u8; 4]| u32::from_le_bytes(bytes) | FOLD as u32;
-    let any: Vec<u8> = (0x20..=0xff).map(|byte: u8| byte | 0x20).collect();
+fn grams_of(literal: &[u8], next: &[u8], begins_word: bool) -> Vec<(u32, i8)> {
+    let gram = |bytes: [u8; 4]| u32::from_le_bytes(bytes) & SEVEN as u32 | FOLD as u32;
+    let any: Vec<u8> = (0x20..=0x7f).collect();
     let next: &[u8] = if next.is_empty() { &any } else { next };
     let mut grams = Vec::new();
     if literal.len() >= 5 {
@@ -177,8 +182,9 @@ fn grams_of(literal: &[u8], next: &[u8]) -> Vec<(u32, i8)> {
         grams.push((gram([literal[0], literal[1], literal[2], literal[3]]), 0));
         grams.extend(next.iter().map(|byte| (gram([literal[1], literal[2], literal[3], *byte]), 1)));
     } else {
-        // Control bytes fold onto printable ones, so this covers whatever stands before.
-        grams.extend((0x20..=0xffu8).map(|byte| (gram([byte, literal[0], literal[1], literal[2]]), -1)));
+        // Control bytes and what is not ASCII fold onto these, so this covers whatever stands before.
+        let before = (0x20..=0x7fu8).filter(|byte| !begins_word || !byte.is_ascii_alphabetic());
+        grams.extend(before.map(|byte| (gram([byte, literal[0], literal[1], literal[2]]), -1)));
         grams.extend(next.iter().map(|byte| (gram([literal[0], literal[1], literal[2], *byte]), 0)));
     }
     grams

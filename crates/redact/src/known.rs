@@ -175,7 +175,7 @@ impl Hunt {
         let several_lines = values.iter().any(|value| value.bytes().any(|byte| byte.is_ascii_whitespace()));
         let keywords = needles
             .iter()
-            .map(|needle| Keyword { literal: rarest(needle).to_ascii_lowercase(), fold: true, next: Vec::new(), means: () })
+            .map(|needle| Keyword { literal: rarest(needle).to_ascii_lowercase(), fold: true, next: Vec::new(), begins_word: false, means: () })
             .collect();
         let automaton = AhoCorasickBuilder::new()
             .match_kind(MatchKind::Standard)

@@ -5,8 +5,8 @@
 //!
 //! ```
 //! let redactor = redact::Redactor::builder().known_secret("hunter2hunter2").build()?;
-//! let line = redactor.scrubber().scrub("password is hunter2hunter2");
-//! assert_eq!(line.text.as_str(), "password is [REDACTED]");
+//! let line = redactor.scrubber().scrub("logged in with hunter2hunter2");
+//! assert_eq!(line.text.as_str(), "logged in with [REDACTED]");
 //! assert_eq!(line.masked[0].rule.human_name(), "Known value");
 //! # Ok::<(), redact::Error>(())
 //! ```

@@ -57,11 +57,57 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
 /// The longest name that is read; what is longer is no name.
 const LONGEST: usize = 120;
 
-/// The last name that was judged, so that its second keyword costs nothing.
+/// The last name that was judged, so that its second keyword costs nothing, and where values were found to end, so that
+/// names inside a long value do not measure it again.
 #[derive(Default)]
 pub(crate) struct Seen {
     start: usize,
     end: usize,
+    tokens: [(usize, usize); 3],
+    unclosed: [Option<usize>; 3],
+}
+
+/// What may end a bare value beside white space.
+#[derive(Clone, Copy)]
+enum Stops {
+    Nothing,
+    Query,
+    Text,
+}
+
+impl Stops {
+    fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Nothing => b"",
+            Self::Query => b"&#\"'`<>;)",
+            Self::Text => b"\"'`,;&<>)}]|",
+        }
+    }
+}
+
+impl Seen {
+    fn token_end(&mut self, text: &[u8], from: usize, stops: Stops) -> usize {
+        let (start, end) = self.tokens[stops as usize];
+        if start <= from && from < end {
+            return end;
+        }
+        let end = token_end(text, from, stops.bytes());
+        self.tokens[stops as usize] = (from, end);
+        end
+    }
+
+    /// The end of a quoted value, past escaped quotes.
+    fn closing(&mut self, text: &[u8], from: usize, quote: u8) -> Option<usize> {
+        let slot = &mut self.unclosed[usize::from(quote == b'\'') + 2 * usize::from(quote == b'`')];
+        if slot.is_some_and(|open| open <= from) {
+            return None;
+        }
+        let close = closing(text, from, quote);
+        if close.is_none() {
+            *slot = Some(from);
+        }
+        close
+    }
 }
 
 fn in_name(byte: u8) -> bool {
@@ -81,7 +127,7 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
     while end < text.len() && in_name(text[end]) {
         end += 1;
     }
-    *seen = Seen { start, end };
+    (seen.start, seen.end) = (start, end);
     if end - start > LONGEST {
         start = end - LONGEST;
     }
@@ -92,7 +138,7 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
     let name = &text[start..end];
     let Some(strength) = strength(name) else { return };
     let dashes = start - whole;
-    if let Some((range, written)) = value_after(text, start, end, dashes, strength) {
+    if let Some((range, written)) = value_after(text, start, end, dashes, strength, seen) {
         judge(text, range, strength, written, name, spans);
     }
 }
@@ -168,7 +214,7 @@ const KEYS: &[&str] = &[
 
 /// Words that end a name without taking its meaning: `PASSWORD_2`, `API_KEY_PROD`, `TOKEN_BASE64`. Sorted.
 const TAILS: &[&str] = &[
-    "b64", "backup", "base64", "dev", "development", "encoded", "current", "default", "live", "local", "main", "new", "old",
+    "b64", "backup", "base", "base64", "dev", "development", "encoded", "current", "default", "live", "local", "main", "new", "old",
     "plain", "primary", "prod", "production", "secondary", "stage", "staging", "str", "string", "temp", "test", "text", "tmp",
     "v1", "v2", "val", "value",
 ];
@@ -225,7 +271,9 @@ fn strength(name: &[u8]) -> Option<Strength> {
         return Some(Strength::Token);
     }
     let weak: [&[u8]; 9] = [b"auth", b"session", b"cookie", b"salt", b"sig", b"signature", b"hmac", b"sid", b"authorization"];
-    weak.contains(&last).then_some(Strength::Weak)
+    // Alone, these two are headers, which `header` reads.
+    let header = words.len == 1 && (last == b"cookie" || last == b"authorization");
+    (weak.contains(&last) && !header).then_some(Strength::Weak)
 }
 
 fn listed(list: &[&str], word: &[u8]) -> bool {
@@ -299,7 +347,14 @@ fn quote_at(text: &[u8], at: usize) -> Option<u8> {
 }
 
 /// Where the value of the name at `start..end` stands and how it is written.
-fn value_after(text: &[u8], start: usize, end: usize, dashes: usize, strength: Strength) -> Option<(Range<usize>, Written)> {
+fn value_after(
+    text: &[u8],
+    start: usize,
+    end: usize,
+    dashes: usize,
+    strength: Strength,
+    seen: &mut Seen,
+) -> Option<(Range<usize>, Written)> {
     let before = start.checked_sub(dashes + 1).map(|at| text[at]);
     let mut at = end;
     let quoted_name = quote_at(text, at).is_some_and(|quote| before == Some(quote));
@@ -369,7 +424,7 @@ fn value_after(text: &[u8], start: usize, end: usize, dashes: usize, strength: S
         // "your password is x7…"
         b'i' if joined > end && strength != Strength::Weak && text[joined..].starts_with(b"is ") => {
             let value = joined + 3;
-            let stop = token_end(text, value, b"\"'`,;<>)}]");
+            let stop = seen.token_end(text, value, Stops::Text);
             let stop = if stop > value && matches!(text[stop - 1], b'.' | b'!') { stop - 1 } else { stop };
             let digits = text[value..stop].iter().any(u8::is_ascii_digit);
             return (digits && stop - value >= 6).then_some((value..stop, Written::Stated));
@@ -384,10 +439,10 @@ fn value_after(text: &[u8], start: usize, end: usize, dashes: usize, strength: S
     }
     if let Some(quote) = quote_at(text, at) {
         let value = at + 1;
-        return match closing(text, value, quote) {
+        return match seen.closing(text, value, quote) {
             Some(close) => Some((value..close, Written::Quoted)),
             // The quote closes on another line, or never: the word after it goes.
-            None => Some((value..token_end(text, value, b""), Written::Quoted)),
+            None => Some((value..seen.token_end(text, value, Stops::Nothing), Written::Quoted)),
         };
     }
     if at > spaced && written == Written::Assigned {
@@ -396,14 +451,14 @@ fn value_after(text: &[u8], start: usize, end: usize, dashes: usize, strength: S
     let query = matches!(before, Some(b'?' | b'&'));
     // A line of `env` or of a dotenv file: whatever stands behind `=` belongs to the value.
     let alone = written == Written::Assigned && dashes == 0 && begins_line(text, start);
-    let stops: &[u8] = if query {
-        b"&#\"'`<>;)"
+    let stops = if query {
+        Stops::Query
     } else if alone {
-        b""
+        Stops::Nothing
     } else {
-        b"\"'`,;&<>)}]|"
+        Stops::Text
     };
-    let mut stop = token_end(text, at, stops);
+    let mut stop = seen.token_end(text, at, stops);
     if alone && at < stop && matches!(text[stop - 1], b'"' | b'\'') {
         stop -= 1;
     }
@@ -443,7 +498,6 @@ fn token_end(text: &[u8], from: usize, stops: &[u8]) -> usize {
     at
 }
 
-/// The end of a quoted value, past escaped quotes.
 fn closing(text: &[u8], from: usize, quote: u8) -> Option<usize> {
     let mut at = from;
     while at < text.len() {

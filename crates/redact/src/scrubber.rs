@@ -64,10 +64,9 @@ impl Scrubber {
         if self.version != self.redactor.version() {
             (self.version, self.known) = self.redactor.known();
         }
-        let spans = &mut self.work.spans;
-        spans.clear();
-        self.block.find(line.as_bytes(), spans);
-        self.work.find(line.as_bytes(), &self.known, self.redactor.custom());
+        self.work.spans.clear();
+        let begins = self.work.find(line.as_bytes(), &self.known, self.redactor.custom());
+        self.block.find(line.as_bytes(), begins, &mut self.work.spans);
         finish(line, &mut self.work.spans, |rule| self.redactor.rule_id(rule))
     }
 
@@ -78,23 +77,27 @@ impl Scrubber {
 }
 
 impl Work {
-    /// Looks at the text, at what its escapes stand for, and at what those stand for.
-    fn find(&mut self, raw: &[u8], known: &Known, custom: &[CustomRule]) {
+    /// Looks at the text, at what its escapes stand for, and at what those stand for. Says whether a private key may begin
+    /// in the text itself.
+    fn find(&mut self, raw: &[u8], known: &Known, custom: &[CustomRule]) -> bool {
         let Self { spans, scratch, decoded, twice, squeezed } = self;
-        look(raw, known, custom, scratch, squeezed, spans);
+        let begins = look(raw, known, custom, scratch, squeezed, spans);
         if !decoded.decode(raw) {
-            return;
+            return begins;
         }
         let mark = spans.len();
-        look(decoded.text(), known, custom, scratch, squeezed, spans);
-        KeyBlock::find_inline(decoded.text(), spans);
+        if look(decoded.text(), known, custom, scratch, squeezed, spans) {
+            KeyBlock::find_inline(decoded.text(), spans);
+        }
         if twice.decode(decoded.text()) {
             let inner = spans.len();
-            look(twice.text(), known, custom, scratch, squeezed, spans);
-            KeyBlock::find_inline(twice.text(), spans);
+            if look(twice.text(), known, custom, scratch, squeezed, spans) {
+                KeyBlock::find_inline(twice.text(), spans);
+            }
             spans.map_since(inner, |start, end| twice.origin(start, end));
         }
         spans.map_since(mark, |start, end| decoded.origin(start, end));
+        begins
     }
 }
 
@@ -105,13 +108,13 @@ fn look(
     scratch: &mut Scratch,
     squeezed: &mut View,
     spans: &mut Spans,
-) {
-    Engine::built_in().find(text, scratch, spans);
+) -> bool {
+    let begins = Engine::built_in().find(text, scratch, spans);
     for (at, rule) in custom.iter().enumerate() {
         rule.find(text, rules::index_of_custom(at), spans);
     }
     if known.is_empty() {
-        return;
+        return begins;
     }
     known.find(text, rules::index_of_known(), spans);
     if known.has_several_lines() && squeezed.squeeze(text) {
@@ -119,6 +122,7 @@ fn look(
         known.find(squeezed.text(), rules::index_of_known(), spans);
         spans.map_since(mark, |start, end| squeezed.origin(start, end));
     }
+    begins
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the redaction that the constructor asks for")]

@@ -199,6 +199,11 @@ impl Shape {
         }
     }
 
+    /// Whether only a non-word character may stand before.
+    pub(crate) fn begins_word(&self) -> bool {
+        self.left == Left::Word
+    }
+
     /// Whether the text matches at `at`, where the keyword was already found: the hidden part.
     pub(crate) fn check(
         &self,
@@ -289,6 +294,21 @@ impl Shape {
             }
         }
         text
+    }
+}
+
+#[cfg(test)]
+impl Shape {
+    /// What of an example is to be hidden.
+    pub(crate) fn hidden_part<'e>(&self, example: &'e str) -> &'e str {
+        let lead: usize = self.parts[..self.hidden_from]
+            .iter()
+            .map(|part| match part {
+                Part::Literal(literal) => literal.len(),
+                Part::Run { least, most, .. } => (*least).max(24.min(*most)),
+            })
+            .sum();
+        &example[lead..]
     }
 }
 

@@ -24,13 +24,7 @@ pub(crate) enum Written {
 
 /// Words that stand where a value would. Lower case, sorted.
 const WORDS: &[&str] = &[
-    "any", "array", "aws", "bearer", "bool", "boolean", "buffer", "changeme", "char", "computed", "configured", "default",
-    "defined", "disabled", "dummy", "empty", "enabled", "env", "error", "example", "expired", "fail", "failed", "false",
-    "found", "function", "generated", "hidden", "ignored", "input", "int", "integer", "invalid", "loaded", "masked",
-    "match", "missing", "mismatch", "nan", "never", "nil", "no", "none", "null", "number", "object", "off", "ok", "on",
-    "optional", "passed", "password", "placeholder", "present", "private", "prompt", "provided", "public", "read", "redacted",
-    "removed", "replaceme", "required", "secret", "set", "skipped", "str", "string", "test", "text", "todo", "token",
-    "true", "type", "undefined", "unknown", "unset", "updated", "user", "valid", "value", "varchar", "void", "write", "yes",
+    "any", "array", "aws", "bearer", "bool", "boolean", "buffer", "changeme", "char", "computed", "configured", "default", "defined", "disabled", "dummy", "empty", "enabled", "env", "error", "example", "expired", "fail", "failed", "false", "found", "function", "generated", "hidden", "ignored", "input", "int", "integer", "invalid", "loaded", "masked", "match", "mismatch", "missing", "nan", "never", "nil", "no", "none", "null", "number", "object", "off", "ok", "on", "optional", "passed", "password", "placeholder", "present", "private", "prompt", "provided", "public", "read", "redacted", "removed", "replaceme", "required", "secret", "set", "skipped", "str", "string", "test", "text", "todo", "token", "true", "type", "undefined", "unknown", "unset", "updated", "user", "valid", "value", "varchar", "void", "write", "yes",
 ];
 
 /// Whether the variable part of a known format is filler, as in `ghp_xxxxxxxxxxxx` or `sk_live_****`.
@@ -63,7 +57,9 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     if value.len() > 256 {
         return false;
     }
-    if value.windows(crate::MASK.len()).any(|window| window == crate::MASK.as_bytes()) {
+    // Where a bare value ends at `]`, the mask's own is cut off.
+    const MASK: &[u8] = crate::MASK.as_bytes().split_last().expect("the mask is not empty").1;
+    if value.windows(MASK.len()).any(|window| window == MASK) {
         return true;
     }
     let name_like = |text: &[u8]| text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
@@ -166,7 +162,7 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
                 && spaces == 0
                 && !is_reference(head)
                 && !is_code(head)
-                && (digits > 0 && letters > 0 || both_cases(head) && others == 0 || digits >= 12 && written != Written::Stated
+                && (digits > 0 && letters > 0 || both_cases(head) && others * 6 <= head.len() || digits >= 12 && written != Written::Stated
                     || letters >= 20 && !plain_words
                     || letters == head.len() && head.len() >= 16 && written == Written::Assigned)
                 && !(written == Written::Stated && is_word_like(head))

@@ -72,7 +72,9 @@ struct Inner {
 
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisStore").field("url", &self.inner.url).finish_non_exhaustive()
+        f.debug_struct("RedisStore")
+            .field("url", &self.inner.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -89,6 +91,7 @@ impl RedisStore {
         };
         let settings = Settings::new(url)?;
         let link = settings.connect().await?;
+        refuse_old(&link, url).await?;
         let inner = Inner {
             url: url.clone(),
             link,
@@ -108,7 +111,10 @@ impl RedisStore {
             let record = read::record(self.link(), &one.job).await?;
             Ok(Due { job: one.job, record })
         };
-        futures::stream::iter(jobs.into_iter().map(record)).buffered(STEP).try_collect().await
+        futures::stream::iter(jobs.into_iter().map(record))
+            .buffered(STEP)
+            .try_collect()
+            .await
     }
 
     /// Whether the sweep should look at an index entry's job.
@@ -129,9 +135,33 @@ impl RedisStore {
     }
 }
 
+/// Scripts that say what they may do, and channels that belong to a slot, came with Redis 7.
+async fn refuse_old(link: &Link, url: &RedisUrl) -> Result<()> {
+    if !link.client().is_connected() {
+        return Ok(());
+    }
+    // A server that does not say is found out when it is used.
+    let Ok(info) = link.command("INFO", 0, vec!["server".into()]).await else {
+        return Ok(());
+    };
+    let version = text(&info).and_then(|info| info.lines().find_map(|line| line.strip_prefix("redis_version:")));
+    let major = version.and_then(|version| version.split('.').next()?.parse::<u32>().ok());
+    match (major, version) {
+        (Some(..7), Some(version)) => Err(trouble::setting(format!(
+            "the store at {url} is Redis {version}: Redis 7.0 or later is needed, or Valkey"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// A duration in milliseconds, as scripts take it.
 fn millis(span: Duration) -> Value {
-    Timestamp::default().plus(span).as_millis().min(Seq::MAX.get()).to_string().into()
+    Timestamp::default()
+        .plus(span)
+        .as_millis()
+        .min(Seq::MAX.get())
+        .to_string()
+        .into()
 }
 
 fn lease() -> Value {
@@ -172,7 +202,11 @@ impl LogStore for RedisStore {
     async fn join(&self, job: &JobId, slot: &WriterId) -> Result<Writer> {
         let answer = script::JOIN.run(self.link(), job, vec![slot.as_str().into()]).await?;
         self.inner.confirmer.saw(number(&answer, 2)?);
-        Ok(Writer { id: slot.clone(), fence: Fence(number(&answer, 0)?), next: number(&answer, 1)? })
+        Ok(Writer {
+            id: slot.clone(),
+            fence: Fence(number(&answer, 0)?),
+            next: number(&answer, 1)?,
+        })
     }
 
     async fn renew(&self, job: &JobId, writer: &Writer) -> Result<()> {
@@ -196,8 +230,15 @@ impl LogStore for RedisStore {
     }
 
     async fn append(&self, job: &JobId, batch: &Batch) -> Result<Appended> {
-        if batch.events.is_empty() || batch.events.iter().any(|one| matches!(one.event, LogEvent::Ended { .. })) {
-            return Err(trouble::setting("a batch holds one event or more, and never a job's end".to_owned()));
+        if batch.events.is_empty()
+            || batch
+                .events
+                .iter()
+                .any(|one| matches!(one.event, LogEvent::Ended { .. }))
+        {
+            return Err(trouble::setting(
+                "a batch holds one event or more, and never a job's end".to_owned(),
+            ));
         }
         let mut counts = log_model::Counts::default();
         let mut pack = Pack::with_capacity(batch.events.len() * 160);
@@ -217,7 +258,10 @@ impl LogStore for RedisStore {
             entry::stages(&batch.events).into(),
         ];
         let answer = script::APPEND.run(self.link(), job, call).await?;
-        Ok(Appended { first: seq(&answer, 0)?, last: seq(&answer, 1)? })
+        Ok(Appended {
+            first: seq(&answer, 0)?,
+            last: seq(&answer, 1)?,
+        })
     }
 
     async fn confirm(&self, job: &JobId, writer: &WriterId, number: u64) -> Result<bool> {
@@ -226,7 +270,11 @@ impl LogStore for RedisStore {
 
     async fn read(&self, job: &JobId, span: Span) -> Result<Vec<LogEntry>> {
         let (outline, entries) = read::entries(self.link(), job, span).await?;
-        if outline.state == State::Erased { Err(Error::Erased) } else { Ok(entries) }
+        if outline.state == State::Erased {
+            Err(Error::Erased)
+        } else {
+            Ok(entries)
+        }
     }
 
     fn follow(&self, job: &JobId, after: Seq) -> BoxStream<'static, Result<Change>> {
@@ -241,7 +289,10 @@ impl LogStore for RedisStore {
             string(at),
         ];
         let answer = script::MARK_SILENT.run(self.link(), job, call).await?;
-        record::state(answer.first().and_then(text), Some(Timestamp::from_millis(number(&answer, 1)?)))
+        record::state(
+            answer.first().and_then(text),
+            Some(Timestamp::from_millis(number(&answer, 1)?)),
+        )
     }
 
     async fn due(&self, before: Timestamp, limit: usize) -> Result<Vec<Due>> {
@@ -272,20 +323,34 @@ impl LogStore for RedisStore {
 
     async fn list(&self, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage> {
         let (jobs, next) = index::walk(self.link(), cursor, limit.min(STEP)).await?;
-        Ok(JobPage { jobs: self.dues(jobs).await?, next })
+        Ok(JobPage {
+            jobs: self.dues(jobs).await?,
+            next,
+        })
     }
 
     async fn claim(&self, job: &JobId, holder: &str, ttl: Duration) -> Result<Claim> {
-        script::CLAIM.run(self.link(), job, vec![holder.into(), millis(ttl)]).await?;
-        Ok(Claim { job: job.clone(), holder: holder.to_owned() })
+        script::CLAIM
+            .run(self.link(), job, vec![holder.into(), millis(ttl)])
+            .await?;
+        Ok(Claim {
+            job: job.clone(),
+            holder: holder.to_owned(),
+        })
     }
 
     async fn release(&self, claim: &Claim) -> Result<()> {
-        script::RELEASE.run(self.link(), &claim.job, vec![claim.holder.as_str().into()]).await.map(drop)
+        script::RELEASE
+            .run(self.link(), &claim.job, vec![claim.holder.as_str().into()])
+            .await
+            .map(drop)
     }
 
     async fn archived(&self, job: &JobId, through: Seq) -> Result<()> {
-        script::ARCHIVED.run(self.link(), job, vec![string(through)]).await.map(drop)
+        script::ARCHIVED
+            .run(self.link(), job, vec![string(through)])
+            .await
+            .map(drop)
     }
 
     async fn forget(&self, job: &JobId, through: Seq, keep_record: Duration) -> Result<()> {
@@ -306,17 +371,26 @@ impl LogStore for RedisStore {
     async fn mask(&self, job: &JobId, entry: &LogEntry) -> Result<u32> {
         let mut json = Vec::with_capacity(256);
         entry.write_json(&mut json);
-        let answer = script::MASK.run(self.link(), job, vec![string(entry.seq), Value::Bytes(json.into())]).await?;
+        let answer = script::MASK
+            .run(self.link(), job, vec![string(entry.seq), Value::Bytes(json.into())])
+            .await?;
         revision(&answer)
     }
 
     async fn erase(&self, job: &JobId, by: &str, why: &str, at: Timestamp) -> Result<u32> {
-        let answer = script::ERASE.run(self.link(), job, vec![by.into(), why.into(), string(at)]).await?;
+        let answer = script::ERASE
+            .run(self.link(), job, vec![by.into(), why.into(), string(at)])
+            .await?;
         revision(&answer)
     }
 
     async fn ping(&self) -> Result<()> {
-        self.link().client().ping::<Value>(None).await.map(drop).map_err(trouble::in_use)
+        self.link()
+            .client()
+            .ping::<Value>(None)
+            .await
+            .map(drop)
+            .map_err(trouble::in_use)
     }
 
     async fn warnings(&self) -> Result<Vec<String>> {
@@ -329,7 +403,10 @@ impl LogStore for RedisStore {
         let mut warnings = Vec::new();
         for server in servers {
             let place = server.as_ref().map(|server| format!(" ({server})")).unwrap_or_default();
-            let client = client.with_options(&Options { cluster_node: server, ..Options::default() });
+            let client = client.with_options(&Options {
+                cluster_node: server,
+                ..Options::default()
+            });
             let ask = async |name, arguments: Vec<Value>| -> Result<Value> {
                 let command = fred::types::CustomCommand::new_static(name, None, false);
                 client.custom(command, arguments).await.map_err(trouble::in_use)

@@ -66,7 +66,9 @@ const EXPECTED: &str = "the store must be sqlite:PATH, redis://HOST:PORT, redis-
      redis-sentinel://HOST:PORT?service=NAME (rediss for TLS)";
 
 fn setting(problem: impl Into<String>) -> Error {
-    Error::Setting { problem: problem.into() }
+    Error::Setting {
+        problem: problem.into(),
+    }
 }
 
 impl FromStr for StoreUrl {
@@ -95,20 +97,30 @@ impl RedisUrl {
             "redis-cluster" => (false, Shape::Cluster, 6379),
             "rediss-cluster" => (true, Shape::Cluster, 6379),
             scheme @ ("redis-sentinel" | "rediss-sentinel") => {
-                let shape = Shape::Sentinel { service: String::new(), login: Login::default() };
+                let shape = Shape::Sentinel {
+                    service: String::new(),
+                    login: Login::default(),
+                };
                 (scheme.starts_with("rediss"), shape, 26379)
             }
             _ => return Err(setting(EXPECTED)),
         };
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| setting(EXPECTED))?;
+        let host = url
+            .host_str()
+            .filter(|host| !host.is_empty())
+            .ok_or_else(|| setting(EXPECTED))?;
         let mut hosts = vec![(bare(host), url.port().unwrap_or(port))];
-        let login = Login { user: decoded(url.username())?, password: decoded(url.password().unwrap_or(""))? };
+        let login = Login {
+            user: decoded(url.username())?,
+            password: decoded(url.password().unwrap_or(""))?,
+        };
         let (mut replicas, mut ca) = (None, None);
         for (name, value) in url.query_pairs() {
             match (&*name, &mut shape) {
                 ("replicas", _) => {
                     let number = value.parse().ok().filter(|number| *number <= 100);
-                    replicas = Some(number.ok_or_else(|| setting("the store's replicas must be a number from 0 to 100"))?);
+                    replicas =
+                        Some(number.ok_or_else(|| setting("the store's replicas must be a number from 0 to 100"))?);
                 }
                 ("ca", _) if tls => ca = Some(PathBuf::from(&*value)),
                 ("node", Shape::Cluster | Shape::Sentinel { .. }) => hosts.push(node(&value, port)?),
@@ -119,14 +131,28 @@ impl RedisUrl {
             }
         }
         if matches!(&shape, Shape::Sentinel { service, .. } if service.is_empty()) {
-            return Err(setting("a sentinel store needs its service: redis-sentinel://HOST:PORT?service=NAME"));
+            return Err(setting(
+                "a sentinel store needs its service: redis-sentinel://HOST:PORT?service=NAME",
+            ));
         }
         let database = match url.path().trim_matches('/') {
             "" => None,
             _ if matches!(shape, Shape::Cluster) => return Err(setting("a cluster has no numbered databases")),
-            number => Some(number.parse().map_err(|_| setting("the store's database must be a number from 0 to 255"))?),
+            number => Some(
+                number
+                    .parse()
+                    .map_err(|_| setting("the store's database must be a number from 0 to 255"))?,
+            ),
         };
-        Ok(Self { shape, tls, hosts, login, database, replicas, ca })
+        Ok(Self {
+            shape,
+            tls,
+            hosts,
+            login,
+            database,
+            replicas,
+            ca,
+        })
     }
 }
 
@@ -160,7 +186,9 @@ fn decoded(text: &str) -> Result<Option<String>, Error> {
     if text.is_empty() {
         return Ok(None);
     }
-    let text = percent_decode_str(text).decode_utf8().map_err(|_| setting("the store's log-in must be UTF-8"))?;
+    let text = percent_decode_str(text)
+        .decode_utf8()
+        .map_err(|_| setting("the store's log-in must be UTF-8"))?;
     Ok(Some(text.into_owned()))
 }
 
@@ -249,9 +277,15 @@ mod tests {
         shows("redis://localhost:7000/3", "redis://localhost:7000/3");
         shows("redis://[::1]:7000", "redis://[::1]:7000");
         shows("rediss://cache?ca=/etc/ca.pem", "rediss://cache:6379?ca=/etc/ca.pem");
-        shows("redis-cluster://a:7000?node=b:7001&node=c", "redis-cluster://a:7000?node=b:7001&node=c:6379");
+        shows(
+            "redis-cluster://a:7000?node=b:7001&node=c",
+            "redis-cluster://a:7000?node=b:7001&node=c:6379",
+        );
         shows("rediss-cluster://a:7000", "rediss-cluster://a:7000");
-        shows("redis-sentinel://s?service=main&replicas=2", "redis-sentinel://s:26379?service=main&replicas=2");
+        shows(
+            "redis-sentinel://s?service=main&replicas=2",
+            "redis-sentinel://s:26379?service=main&replicas=2",
+        );
     }
 
     #[test]
@@ -259,7 +293,9 @@ mod tests {
         let word = ["hun", "ter", "%40", "2"].concat();
         let text = format!("redis://ana:{word}@h");
         shows(&text, "redis://***@h:6379");
-        let Place::Redis(redis) = text.parse::<StoreUrl>().expect("a URL").0 else { panic!("a Redis URL") };
+        let Place::Redis(redis) = text.parse::<StoreUrl>().expect("a URL").0 else {
+            panic!("a Redis URL")
+        };
         assert_eq!(redis.login.user.as_deref(), Some("ana"));
         assert_eq!(redis.login.password.as_deref(), Some("hunter@2"));
         assert_eq!(format!("{redis:?}"), "RedisUrl(redis://***@h:6379)");
@@ -278,7 +314,10 @@ mod tests {
             (format!("redis://u:{secret}@"), "must be sqlite:PATH"),
             (format!("redis://u:{secret}@h:99999"), "must be sqlite:PATH"),
             (format!("redis://u:{secret}@h/x"), "database must be a number"),
-            (format!("redis://u:{secret}@h?replicas=many"), "replicas must be a number"),
+            (
+                format!("redis://u:{secret}@h?replicas=many"),
+                "replicas must be a number",
+            ),
             (format!("redis://u:{secret}@h?timeout=3"), "no option 'timeout'"),
             (format!("redis://h?{secret}%20{secret}=3"), "an unknown option"),
             ("redis://h?ca=/x".to_owned(), "no option 'ca'"),

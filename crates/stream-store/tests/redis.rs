@@ -37,8 +37,16 @@ fn shared<S>(place: &Mutex<Weak<S>>, start: impl FnOnce() -> S) -> Arc<S> {
 
 async fn stores<S: Send + Sync + 'static>(server: Arc<S>, url: String) -> OneServer {
     let url: StoreUrl = url.parse().expect("a store's URL");
-    let connect = async || RedisStore::connect(&url).await.expect("a server that runs takes connections");
-    OneServer { store: Arc::new(connect().await), elsewhere: Arc::new(connect().await), _server: server }
+    let connect = async || {
+        RedisStore::connect(&url)
+            .await
+            .expect("a server that runs takes connections")
+    };
+    OneServer {
+        store: Arc::new(connect().await),
+        elsewhere: Arc::new(connect().await),
+        _server: server,
+    }
 }
 
 async fn redis() -> OneServer {

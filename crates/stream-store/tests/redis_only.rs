@@ -40,13 +40,28 @@ fn slot(name: &str) -> WriterId {
 
 fn line(text: &str) -> Recorded {
     let text = SafeText::assume_redacted(text);
-    let event = LogEvent::Line { source: Source::Stdout, text, class: None, cut: None, masked: Vec::new() };
-    Recorded { ts: AT, phase: None, event }
+    let event = LogEvent::Line {
+        source: Source::Stdout,
+        text,
+        class: None,
+        cut: None,
+        masked: Vec::new(),
+    };
+    Recorded {
+        ts: AT,
+        phase: None,
+        event,
+    }
 }
 
 fn batch(writer: &Writer, number: u64, lines: &[&str]) -> Batch {
     let events = lines.iter().copied().map(line).collect();
-    Batch { writer: writer.id.clone(), fence: writer.fence, number, events }
+    Batch {
+        writer: writer.id.clone(),
+        fence: writer.fence,
+        number,
+        events,
+    }
 }
 
 fn texts(entries: &[LogEntry]) -> Vec<String> {
@@ -63,7 +78,9 @@ fn span(first: u64, last: u64) -> Span {
 }
 
 async fn connect(url: &str) -> RedisStore {
-    RedisStore::connect(&url.parse().expect("a store's URL")).await.expect("the server takes the log-in")
+    RedisStore::connect(&url.parse().expect("a store's URL"))
+        .await
+        .expect("the server takes the log-in")
 }
 
 async fn joined(store: &RedisStore, name: &str) -> (JobId, Writer) {
@@ -134,7 +151,9 @@ impl Road {
             while let Ok((mut near, _)) = listener.accept().await {
                 let (to, answers, cut, bytes) = (to.clone(), answers.clone(), cut.clone(), bytes.clone());
                 tokio::spawn(async move {
-                    let Ok(mut far) = TcpStream::connect(("127.0.0.1", to.load(Ordering::SeqCst))).await else { return };
+                    let Ok(mut far) = TcpStream::connect(("127.0.0.1", to.load(Ordering::SeqCst))).await else {
+                        return;
+                    };
                     let (mut there, mut back) = (vec![0; 65536], vec![0; 65536]);
                     loop {
                         tokio::select! {
@@ -166,7 +185,14 @@ impl Road {
                 });
             }
         });
-        Self { at, to, answers, cut, bytes, task }
+        Self {
+            at,
+            to,
+            answers,
+            cut,
+            bytes,
+            task,
+        }
     }
 
     fn url(&self) -> String {
@@ -241,10 +267,16 @@ async fn a_server_that_stalls_is_not_waited_for_without_end() {
     assert!(matches!(stalled, Err(Error::Unavailable { .. })), "{stalled:?}");
     assert!(began.elapsed() < LONG, "{:?}", began.elapsed());
     server.resume();
-    let landed = persist("an answer", async || store.append(&job, &batch(&writer, 2, &["two"])).await).await;
+    let landed = persist("an answer", async || {
+        store.append(&job, &batch(&writer, 2, &["two"])).await
+    })
+    .await;
     let two = Seq::new(2).expect("small");
     assert_eq!(landed, Appended { first: two, last: two });
-    assert_eq!(texts(&store.read(&job, span(1, 9)).await.expect("readable")), ["one", "two"]);
+    assert_eq!(
+        texts(&store.read(&job, span(1, 9)).await.expect("readable")),
+        ["one", "two"]
+    );
 }
 
 #[tokio::test]
@@ -253,7 +285,10 @@ async fn a_server_that_is_away_at_first_is_found_later() {
     server.stop();
     let began = Instant::now();
     let store = connect(&server.url()).await;
-    assert!(began.elapsed() < Duration::from_secs(20), "connecting does not wait for a server that is away");
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "connecting does not wait for a server that is away"
+    );
     server.restart();
     persist("a connection", async || store.ping().await).await;
     let (job, writer) = joined(&store, "late").await;
@@ -265,25 +300,49 @@ async fn a_restarted_server_never_gives_an_id_to_a_second_line() {
     let mut server = RedisServer::options().append_only().start();
     let store = connect(&server.url()).await;
     let (job, writer) = joined(&store, "restarted").await;
-    store.append(&job, &batch(&writer, 1, &["one", "two"])).await.expect("landed");
+    store
+        .append(&job, &batch(&writer, 1, &["one", "two"]))
+        .await
+        .expect("landed");
     let mut follower = store.follow(&job, Seq::ZERO);
     assert_eq!(hear_lines(&mut follower, 2).await, ["one", "two"]);
 
     server.restart();
-    let landed = persist("an answer", async || store.append(&job, &batch(&writer, 2, &["three"])).await).await;
+    let landed = persist("an answer", async || {
+        store.append(&job, &batch(&writer, 2, &["three"])).await
+    })
+    .await;
     assert_eq!(landed.first.get(), 1_000_000);
     let record = store.job(&job).await.expect("answered").expect("still there");
     assert_eq!(record.unused, [span(3, 999_999)]);
-    assert_eq!(texts(&store.read(&job, span(1, 2_000_000)).await.expect("no hole")), ["one", "two", "three"]);
+    assert_eq!(
+        texts(&store.read(&job, span(1, 2_000_000)).await.expect("no hole")),
+        ["one", "two", "three"]
+    );
     // Nothing that was seen is gone, so nothing is told but what is new.
-    assert_eq!(hear(&mut follower).await, Change::Entries(store.read(&job, span(3, 1_000_000)).await.expect("readable")));
+    assert_eq!(
+        hear(&mut follower).await,
+        Change::Entries(store.read(&job, span(3, 1_000_000)).await.expect("readable"))
+    );
 
     // The end, too, is an entry that must not take a place somebody may have seen.
     store.leave(&job, &writer, AT).await.expect("left");
     server.restart();
-    let ending = Ending { outcome: Outcome::Succeeded, exit_code: Some(0) };
+    let ending = Ending {
+        outcome: Outcome::Succeeded,
+        exit_code: Some(0),
+    };
     persist("an end", async || store.end(&job, ending, AT).await).await;
-    assert_eq!(store.job(&job).await.expect("answered").expect("still there").head.get(), 2_000_000);
+    assert_eq!(
+        store
+            .job(&job)
+            .await
+            .expect("answered")
+            .expect("still there")
+            .head
+            .get(),
+        2_000_000
+    );
     assert_eq!(hear_lines(&mut follower, 1).await, ["end"]);
     assert!(timeout(LONG, follower.next()).await.expect("the end").is_none());
 }
@@ -302,9 +361,18 @@ async fn what_a_failover_lost_comes_again_under_new_ids() {
     // Cut off before these, the replica never hears of them, nor of the second writer.
     replica.command(&["REPLICAOF", "NO", "ONE"]);
     let other = store.join(&job, &slot("other")).await.expect("joined");
-    store.append(&job, &batch(&writer, 2, &["lost 2", "lost 3"])).await.expect("landed");
-    store.append(&job, &batch(&other, 1, &["other 1"])).await.expect("landed");
-    store.append(&job, &batch(&writer, 3, &["lost 4"])).await.expect("landed");
+    store
+        .append(&job, &batch(&writer, 2, &["lost 2", "lost 3"]))
+        .await
+        .expect("landed");
+    store
+        .append(&job, &batch(&other, 1, &["other 1"]))
+        .await
+        .expect("landed");
+    store
+        .append(&job, &batch(&writer, 3, &["lost 4"]))
+        .await
+        .expect("landed");
     let mut follower = store.follow(&job, Seq::ZERO);
     assert_eq!(hear_lines(&mut follower, 5).await.len(), 5);
 
@@ -318,18 +386,36 @@ async fn what_a_failover_lost_comes_again_under_new_ids() {
             }
         }
     });
-    assert!(matches!(behind.await.expect("an answer"), Err(Error::Behind { expected: 2 })));
-    let refilled = store.append(&job, &batch(&writer, 2, &["lost 2", "lost 3"])).await.expect("landed");
+    assert!(matches!(
+        behind.await.expect("an answer"),
+        Err(Error::Behind { expected: 2 })
+    ));
+    let refilled = store
+        .append(&job, &batch(&writer, 2, &["lost 2", "lost 3"]))
+        .await
+        .expect("landed");
     assert_eq!((refilled.first.get(), refilled.last.get()), (1_000_000, 1_000_001));
-    store.append(&job, &batch(&writer, 3, &["lost 4"])).await.expect("landed");
+    store
+        .append(&job, &batch(&writer, 3, &["lost 4"]))
+        .await
+        .expect("landed");
     store.append(&job, &ahead).await.expect("landed");
     // The joining was lost as well; whoever holds the fence it gave is known by it.
-    store.append(&job, &batch(&other, 1, &["other 1"])).await.expect("landed");
+    store
+        .append(&job, &batch(&other, 1, &["other 1"]))
+        .await
+        .expect("landed");
 
     assert_eq!(hear(&mut follower).await, Change::Rewound(span(2, 999_999)));
-    assert_eq!(hear_lines(&mut follower, 5).await, ["lost 2", "lost 3", "lost 4", "new", "other 1"]);
+    assert_eq!(
+        hear_lines(&mut follower, 5).await,
+        ["lost 2", "lost 3", "lost 4", "new", "other 1"]
+    );
     let entries = store.read(&job, span(1, 2_000_000)).await.expect("no hole");
-    assert_eq!(texts(&entries), ["kept", "lost 2", "lost 3", "lost 4", "new", "other 1"]);
+    assert_eq!(
+        texts(&entries),
+        ["kept", "lost 2", "lost 3", "lost 4", "new", "other 1"]
+    );
 }
 
 #[tokio::test]
@@ -345,7 +431,10 @@ async fn a_sentinel_leads_to_the_new_primary() {
     let mut follower = store.follow(&job, Seq::ZERO);
     assert_eq!(hear_lines(&mut follower, 1).await, ["one"]);
     primary.kill();
-    let landed = persist("the new primary", async || store.append(&job, &batch(&writer, 2, &["two"])).await).await;
+    let landed = persist("the new primary", async || {
+        store.append(&job, &batch(&writer, 2, &["two"])).await
+    })
+    .await;
     assert_eq!(landed.first.get(), 1_000_000);
     assert_eq!(sentinels.primary(), Some(replica.port()));
     assert_eq!(hear_lines(&mut follower, 1).await, ["two"]);
@@ -360,16 +449,24 @@ async fn only_what_the_replica_has_is_confirmed() {
     let (job, writer) = joined(&store, "confirmed").await;
     let head = async || store.job(&job).await.expect("answered").expect("there").confirmed.get();
     store.append(&job, &batch(&writer, 1, &["one"])).await.expect("landed");
-    assert!(!store.confirm(&job, &writer.id, 2).await.expect("asked"), "batch 2 was never sent");
+    assert!(
+        !store.confirm(&job, &writer.id, 2).await.expect("asked"),
+        "batch 2 was never sent"
+    );
     assert_eq!(head().await, 0);
     assert!(store.confirm(&job, &writer.id, 1).await.expect("asked"));
     assert_eq!(head().await, 1);
     replica.pause();
     store.append(&job, &batch(&writer, 2, &["two"])).await.expect("landed");
-    assert!(!store.confirm(&job, &writer.id, 2).await.expect("asked"), "a stopped replica confirms nothing");
+    assert!(
+        !store.confirm(&job, &writer.id, 2).await.expect("asked"),
+        "a stopped replica confirms nothing"
+    );
     assert_eq!(head().await, 1);
     replica.resume();
-    let confirmed = timeout(LONG, async { while !store.confirm(&job, &writer.id, 2).await.expect("asked") {} });
+    let confirmed = timeout(LONG, async {
+        while !store.confirm(&job, &writer.id, 2).await.expect("asked") {}
+    });
     confirmed.await.expect("a replica that goes on catches up");
     assert_eq!(head().await, 2);
 }
@@ -382,7 +479,10 @@ async fn replicas_that_are_asked_for_and_missing_confirm_nothing() {
     store.append(&job, &batch(&writer, 1, &["one"])).await.expect("landed");
     assert!(!store.confirm(&job, &writer.id, 1).await.expect("asked"));
     let store = connect(&server.url()).await;
-    assert!(store.confirm(&job, &writer.id, 1).await.expect("asked"), "without replicas its own disk is all there is");
+    assert!(
+        store.confirm(&job, &writer.id, 1).await.expect("asked"),
+        "without replicas its own disk is all there is"
+    );
 }
 
 #[tokio::test]
@@ -402,13 +502,20 @@ async fn a_full_server_takes_no_batch_and_all_that_frees_memory() {
     };
     assert!(matches!(refused, Error::Full), "{refused}");
     let record = store.job(&job).await.expect("answered").expect("there");
-    assert_eq!((record.head.get(), record.counts.lines), ((number - 1) * 64, (number - 1) * 64), "nothing landed in part");
+    assert_eq!(
+        (record.head.get(), record.counts.lines),
+        ((number - 1) * 64, (number - 1) * 64),
+        "nothing landed in part"
+    );
     // What keeps a job alive and what makes room again works all the same.
     store.renew(&job, &writer).await.expect("renewed");
     store.claim(&job, "sweep", LONG).await.expect("claimed");
     store.archived(&job, record.head).await.expect("noted");
     store.forget(&job, record.head, LONG).await.expect("forgotten");
-    let landed = store.append(&job, &batch(&writer, number, &lines)).await.expect("there is room again");
+    let landed = store
+        .append(&job, &batch(&writer, number, &lines))
+        .await
+        .expect("there is room again");
     assert_eq!(landed.first, record.head.next());
 }
 
@@ -422,9 +529,15 @@ async fn a_user_logs_in_and_a_wrong_password_is_told_at_once() {
     let mut follower = store.follow(&job, Seq::ZERO);
     assert_eq!(hear_lines(&mut follower, 1).await, ["one"]);
     assert!(!format!("{store:?}").contains(&password), "{store:?}");
-    for url in [server.url().replace(&password, &wrong), format!("redis://127.0.0.1:{}", server.port())] {
+    for url in [
+        server.url().replace(&password, &wrong),
+        format!("redis://127.0.0.1:{}", server.port()),
+    ] {
         let url: StoreUrl = url.parse().expect("a store's URL");
-        let refused = timeout(LONG, RedisStore::connect(&url)).await.expect("an answer").expect_err("it is refused");
+        let refused = timeout(LONG, RedisStore::connect(&url))
+            .await
+            .expect("an answer")
+            .expect_err("it is refused");
         assert!(matches!(refused, Error::Setting { .. }), "{refused:?}");
         let told = format!("{refused} {refused:?} {url} {url:?}");
         assert!(!told.contains(&wrong) && !told.contains("ana"), "{told}");
@@ -440,7 +553,11 @@ async fn a_certificate_is_checked() {
     let mut follower = store.follow(&job, Seq::ZERO);
     assert_eq!(hear_lines(&mut follower, 1).await, ["one"]);
     let stranger = RedisServer::options().tls().start();
-    let url = format!("rediss://127.0.0.1:{}?ca={}", server.port(), stranger.dir().join("ca.pem").display());
+    let url = format!(
+        "rediss://127.0.0.1:{}?ca={}",
+        server.port(),
+        stranger.dir().join("ca.pem").display()
+    );
     match RedisStore::connect(&url.parse().expect("a store's URL")).await {
         Err(Error::Setting { .. }) => {}
         Ok(store) => assert!(store.ping().await.is_err(), "nobody vouches for this server"),
@@ -454,14 +571,28 @@ async fn what_may_lose_lines_is_warned_of() {
         (RedisServer::options().append_only(), vec![]),
         (RedisServer::options().set("save", "900 1"), vec![]),
         (RedisServer::options(), vec!["keeps nothing on disk"]),
-        (RedisServer::options().append_only().set("maxmemory-policy", "allkeys-lru"), vec!["evicts keys"]),
-        (ValkeyServer::options().set("maxmemory-policy", "volatile-ttl"), vec!["evicts keys", "keeps nothing on disk"]),
+        (
+            RedisServer::options()
+                .append_only()
+                .set("maxmemory-policy", "allkeys-lru"),
+            vec!["evicts keys"],
+        ),
+        (
+            ValkeyServer::options().set("maxmemory-policy", "volatile-ttl"),
+            vec!["evicts keys", "keeps nothing on disk"],
+        ),
     ];
     for (options, expected) in cases {
         let server = options.start();
         let warnings = connect(&server.url()).await.warnings().await.expect("answered");
         assert_eq!(warnings.len(), expected.len(), "{warnings:?}");
-        assert!(warnings.iter().zip(expected).all(|(warning, part)| warning.contains(part)), "{warnings:?}");
+        assert!(
+            warnings
+                .iter()
+                .zip(expected)
+                .all(|(warning, part)| warning.contains(part)),
+            "{warnings:?}"
+        );
     }
 }
 
@@ -471,11 +602,17 @@ async fn a_wake_up_is_quicker_than_the_next_poll() {
     let store = connect(&server.url()).await;
     let (job, writer) = joined(&store, "awake").await;
     let mut follower = store.follow(&job, Seq::ZERO);
-    store.append(&job, &batch(&writer, 1, &["first"])).await.expect("landed");
+    store
+        .append(&job, &batch(&writer, 1, &["first"]))
+        .await
+        .expect("landed");
     assert_eq!(hear_lines(&mut follower, 1).await, ["first"]);
     let began = Instant::now();
     for number in 2..=41 {
-        store.append(&job, &batch(&writer, number, &["line"])).await.expect("landed");
+        store
+            .append(&job, &batch(&writer, number, &["line"]))
+            .await
+            .expect("landed");
         hear_lines(&mut follower, 1).await;
     }
     // By polling alone this takes 28 s at least.
@@ -492,7 +629,10 @@ async fn a_follower_misses_nothing_while_its_connection_is_cut() {
     for number in 1..=20 {
         server.command(&["CLIENT", "KILL", "TYPE", "pubsub"]);
         let text = format!("line {number}");
-        store.append(&job, &batch(&writer, number, &[&text])).await.expect("landed");
+        store
+            .append(&job, &batch(&writer, number, &[&text]))
+            .await
+            .expect("landed");
         expected.push(text);
     }
     assert_eq!(hear_lines(&mut follower, 20).await, expected);
@@ -554,7 +694,10 @@ async fn a_server_that_forgot_the_scripts_is_taught_again() {
     let (job, writer) = joined(&store, "taught").await;
     for number in 1..=3 {
         server.command(&["SCRIPT", "FLUSH"]);
-        store.append(&job, &batch(&writer, number, &["line"])).await.expect("landed");
+        store
+            .append(&job, &batch(&writer, number, &["line"]))
+            .await
+            .expect("landed");
     }
     assert_eq!(server.command(&["XLEN", "{taught}:log"]).text(), "3");
 }
@@ -572,7 +715,10 @@ async fn an_opening_that_was_interrupted_loses_no_job() {
     let due: Vec<_> = due.iter().map(|due| (due.job.as_str(), due.record.is_none())).collect();
     assert_eq!(due, [("long-ago", true)]);
     let listed = store.list(None, 100).await.expect("answered").jobs;
-    assert_eq!(listed.iter().map(|due| due.job.as_str()).collect::<Vec<_>>(), ["long-ago", "just-now", "known"]);
+    assert_eq!(
+        listed.iter().map(|due| due.job.as_str()).collect::<Vec<_>>(),
+        ["long-ago", "just-now", "known"]
+    );
     // Opened again after all, it is a job like any other, with an entry that is young.
     for name in ["long-ago", "just-now"] {
         store.open(&job(name), &owner(), AT).await.expect("opened");
@@ -607,20 +753,41 @@ async fn the_keys_look_as_they_are_described() {
     let (job, writer) = joined(&store, "layout").await;
     let mut events = vec![line("added 3 packages"), line("second")];
     let phase = Some(Phase::new("install").expect("a word"));
-    events.insert(0, Recorded { ts: AT, phase: phase.clone(), event: LogEvent::Stage { state: StageState::Started } });
+    events.insert(
+        0,
+        Recorded {
+            ts: AT,
+            phase: phase.clone(),
+            event: LogEvent::Stage {
+                state: StageState::Started,
+            },
+        },
+    );
     events[2].phase = phase;
-    let batch = Batch { writer: writer.id.clone(), fence: writer.fence, number: 1, events };
+    let batch = Batch {
+        writer: writer.id.clone(),
+        fence: writer.fence,
+        number: 1,
+        events,
+    };
     store.append(&job, &batch).await.expect("landed");
     let mut masked = store.read(&job, span(2, 2)).await.expect("readable").remove(0);
     masked.recorded = line("[REDACTED]");
     store.mask(&job, &masked).await.expect("masked");
     store.leave(&job, &writer, AT).await.expect("left");
-    let ending = Ending { outcome: Outcome::Failed, exit_code: Some(2) };
+    let ending = Ending {
+        outcome: Outcome::Failed,
+        exit_code: Some(2),
+    };
     store.end(&job, ending, AT).await.expect("ended");
 
     let keys: BTreeSet<_> = server.command(&["KEYS", "*"]).words().into_iter().collect();
     let names = ["{layout}:job", "{layout}:log", "{layout}:patch"].map(str::to_owned);
-    let index = keys.iter().find(|key| key.starts_with("{tailwater:jobs:")).cloned().expect("an index");
+    let index = keys
+        .iter()
+        .find(|key| key.starts_with("{tailwater:jobs:"))
+        .cloned()
+        .expect("an index");
     assert_eq!(keys, names.into_iter().chain([index]).collect());
 
     let entries = server.command(&["XRANGE", "{layout}:log", "-", "+"]).words().join("|");
@@ -661,12 +828,23 @@ async fn the_keys_look_as_they_are_described() {
     );
     // Forgotten, it is small, and goes by itself when its time is over.
     store.archived(&job, Seq::new(4).expect("small")).await.expect("noted");
-    store.forget(&job, Seq::new(4).expect("small"), LONG).await.expect("forgotten");
+    store
+        .forget(&job, Seq::new(4).expect("small"), LONG)
+        .await
+        .expect("forgotten");
     let keys = server.command(&["KEYS", "*"]).words();
     assert_eq!(keys, ["{layout}:job"]);
-    let bytes: usize = server.command(&["MEMORY", "USAGE", "{layout}:job"]).text().parse().expect("a number");
+    let bytes: usize = server
+        .command(&["MEMORY", "USAGE", "{layout}:job"])
+        .text()
+        .parse()
+        .expect("a number");
     assert!(bytes <= 200, "{bytes}");
-    let left: i64 = server.command(&["PTTL", "{layout}:job"]).text().parse().expect("a number");
+    let left: i64 = server
+        .command(&["PTTL", "{layout}:job"])
+        .text()
+        .parse()
+        .expect("a number");
     assert!((1..=60_000).contains(&left), "{left}");
 }
 
@@ -677,15 +855,24 @@ async fn a_line_of_87_bytes_costs_the_server_at_most_115() {
     let (job, writer) = joined(&store, "dear").await;
     let used = || -> i64 {
         let info = server.command(&["INFO", "memory"]).text();
-        let line = info.lines().find_map(|line| line.strip_prefix("used_memory_dataset:")).map(str::to_owned);
-        line.and_then(|bytes| bytes.trim().parse().ok()).expect("the server says")
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix("used_memory_dataset:"))
+            .map(str::to_owned);
+        line.and_then(|bytes| bytes.trim().parse().ok())
+            .expect("the server says")
     };
     let before = used();
     for number in 1..=200 {
-        let lines: Vec<_> = (0..64).map(|line| format!("{number:>10} {line:>10} {}", "x".repeat(65))).collect();
+        let lines: Vec<_> = (0..64)
+            .map(|line| format!("{number:>10} {line:>10} {}", "x".repeat(65)))
+            .collect();
         assert_eq!(lines[0].len(), 87);
         let lines: Vec<_> = lines.iter().map(String::as_str).collect();
-        store.append(&job, &batch(&writer, number, &lines)).await.expect("landed");
+        store
+            .append(&job, &batch(&writer, number, &lines))
+            .await
+            .expect("landed");
     }
     let bytes = (used() - before) / (200 * 64);
     assert!(bytes <= 115, "{bytes}");

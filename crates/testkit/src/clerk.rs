@@ -6,11 +6,16 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
+use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::sign::Signer;
+use openssl::ssl::{SslAcceptor, SslMethod};
+use openssl::x509::extension::SubjectAlternativeName;
+use openssl::x509::{X509, X509NameBuilder};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -34,7 +39,7 @@ pub struct Clerk {
     issuer: String,
     party: String,
     kid: String,
-    spec: (u32, u32, u32),
+    spec: Spec,
     key: PKey<Private>,
 }
 
@@ -335,9 +340,12 @@ impl Mint {
     }
 }
 
-/// Keys are asked for by bits, exponent and number, and made once.
-fn key(spec: (u32, u32, u32)) -> PKey<Private> {
-    static KEYS: OnceLock<Mutex<HashMap<(u32, u32, u32), PKey<Private>>>> = OnceLock::new();
+/// What a key is made of: bits, exponent, and a number to tell several such keys apart.
+type Spec = (u32, u32, u32);
+
+/// The key of this making, the same for the whole process.
+fn key(spec: Spec) -> PKey<Private> {
+    static KEYS: OnceLock<Mutex<HashMap<Spec, PKey<Private>>>> = OnceLock::new();
     let mut keys = lock(KEYS.get_or_init(Mutex::default));
     let make = || {
         let (bits, exponent, _) = spec;
@@ -383,6 +391,7 @@ pub enum Answer {
 
 /// Serves key sets on the loopback interface, on a port of its own. Gone when dropped.
 pub struct KeyServer {
+    scheme: &'static str,
     address: SocketAddr,
     inner: Arc<Inner>,
 }
@@ -409,7 +418,25 @@ impl KeyServer {
     /// If the loopback interface has no port to give.
     #[must_use]
     pub fn start(clerk: &Clerk) -> KeyServer {
+        KeyServer::launch(clerk, None)
+    }
+
+    /// Serves this instance's key set over TLS, and gives the certificate in DER. It is good for `127.0.0.1` and, being
+    /// signed by itself, trusted by nobody who was not told to.
+    ///
+    /// # Panics
+    /// If the loopback interface has no port to give.
+    #[must_use]
+    pub fn start_tls(clerk: &Clerk) -> (KeyServer, Vec<u8>) {
+        let certificate = certificate(&clerk.key).expect("the key signs a certificate");
+        let der = certificate.to_der().expect("a certificate has a DER form");
+        let tls = acceptor(&clerk.key, &certificate).expect("the certificate fits its key");
+        (KeyServer::launch(clerk, Some(tls)), der)
+    }
+
+    fn launch(clerk: &Clerk, tls: Option<SslAcceptor>) -> KeyServer {
         let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback interface has a free port");
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let address = listener.local_addr().expect("a bound listener has an address");
         let good = clerk.jwks().into_bytes();
         let state = State {
@@ -434,23 +461,29 @@ impl KeyServer {
                 }
                 // Kept so that dropping the server ends the threads that wait on a peer.
                 state.open.extend(stream.try_clone());
-                let inner = Arc::clone(&accepting);
+                let (inner, tls) = (Arc::clone(&accepting), tls.clone());
                 thread::spawn(move || {
                     // A peer that hangs up in the middle is what many tests are about.
-                    let _ = inner.serve(&stream);
+                    let _ = match tls {
+                        None => inner.serve(&stream),
+                        Some(tls) => match tls.accept(&stream) {
+                            Ok(tls) => inner.serve(tls),
+                            Err(error) => Err(io::Error::other(error.to_string())),
+                        },
+                    };
                     let _ = stream.shutdown(std::net::Shutdown::Both);
                     lock(&inner.state).answered += 1;
                     inner.changed.notify_all();
                 });
             }
         });
-        KeyServer { address, inner }
+        KeyServer { scheme, address, inner }
     }
 
     /// The key set's address.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}/.well-known/jwks.json", self.address)
+        format!("{}://{}/.well-known/jwks.json", self.scheme, self.address)
     }
 
     /// Serves this instance's key set from now on.
@@ -531,8 +564,8 @@ impl Drop for KeyServer {
 }
 
 impl Inner {
-    fn serve(&self, mut stream: &TcpStream) -> io::Result<()> {
-        read_head(stream)?;
+    fn serve(&self, mut stream: impl Read + Write) -> io::Result<()> {
+        read_head(&mut stream)?;
         let mut state = lock(&self.state);
         state.requests += 1;
         self.changed.notify_all();
@@ -541,9 +574,9 @@ impl Inner {
         let (answer, good) = (state.answer.clone(), state.good.clone());
         drop(state);
         match answer {
-            Answer::Body(body) => respond(stream, "200 OK", "", &body),
-            Answer::Status(status) => respond(stream, &format!("{status} Status"), "", &good),
-            Answer::Redirect(to) => respond(stream, "302 Found", &format!("location: {to}\r\n"), b""),
+            Answer::Body(body) => respond(&mut stream, "200 OK", "", &body),
+            Answer::Status(status) => respond(&mut stream, &format!("{status} Status"), "", &good),
+            Answer::Redirect(to) => respond(&mut stream, "302 Found", &format!("location: {to}\r\n"), b""),
             Answer::Silent => self.wait_for_the_end(),
             Answer::HeadOnly => {
                 stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 300\r\n\r\n{")?;
@@ -556,7 +589,7 @@ impl Inner {
                     stream.write_all(&chunk)?;
                 }
             }
-            Answer::Huge(len) => respond(stream, "200 OK", "", &vec![b' '; len]),
+            Answer::Huge(len) => respond(&mut stream, "200 OK", "", &vec![b' '; len]),
             Answer::CutShort => {
                 let half = &good[..good.len() / 2];
                 stream.write_all(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", good.len()).as_bytes())?;
@@ -573,7 +606,35 @@ impl Inner {
     }
 }
 
-fn read_head(mut stream: &TcpStream) -> io::Result<()> {
+/// A certificate for `127.0.0.1` that the key signs for itself.
+fn certificate(key: &PKey<Private>) -> Result<X509, ErrorStack> {
+    let mut name = X509NameBuilder::new()?;
+    name.append_entry_by_text("CN", "a stand-in's key server")?;
+    let name = name.build();
+    let mut builder = X509::builder()?;
+    builder.set_version(2)?;
+    builder.set_serial_number(BigNum::from_u32(1)?.to_asn1_integer()?.as_ref())?;
+    builder.set_subject_name(&name)?;
+    builder.set_issuer_name(&name)?;
+    builder.set_not_before(Asn1Time::days_from_now(0)?.as_ref())?;
+    builder.set_not_after(Asn1Time::days_from_now(1)?.as_ref())?;
+    builder.set_pubkey(key)?;
+    let addresses = SubjectAlternativeName::new()
+        .ip("127.0.0.1")
+        .build(&builder.x509v3_context(None, None))?;
+    builder.append_extension(addresses)?;
+    builder.sign(key, MessageDigest::sha256())?;
+    Ok(builder.build())
+}
+
+fn acceptor(key: &PKey<Private>, certificate: &X509) -> Result<SslAcceptor, ErrorStack> {
+    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
+    acceptor.set_private_key(key)?;
+    acceptor.set_certificate(certificate)?;
+    Ok(acceptor.build())
+}
+
+fn read_head(stream: &mut impl Read) -> io::Result<()> {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
         stream.read_exact(&mut byte)?;
@@ -582,7 +643,7 @@ fn read_head(mut stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-fn respond(mut stream: &TcpStream, status: &str, headers: &str, body: &[u8]) -> io::Result<()> {
+fn respond(stream: &mut impl Write, status: &str, headers: &str, body: &[u8]) -> io::Result<()> {
     let head = format!(
         "HTTP/1.1 {status}\r\n{headers}content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         body.len()

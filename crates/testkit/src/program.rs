@@ -20,13 +20,17 @@ pub const READY: Duration = Duration::from_secs(60);
 #[track_caller]
 pub fn find(program: &str, variable: Option<&str>) -> PathBuf {
     let named = variable.and_then(std::env::var_os).map(PathBuf::from);
-    named.or_else(|| on_path(program)).unwrap_or_else(|| missing(program, variable))
+    named
+        .or_else(|| on_path(program))
+        .unwrap_or_else(|| missing(program, variable))
 }
 
 /// The first file of that name on the `PATH`.
 pub fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/local/bin:/usr/bin:/bin"));
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
 }
 
 /// Says that a program is not there and how to get it.
@@ -35,7 +39,9 @@ pub fn on_path(program: &str) -> Option<PathBuf> {
 /// Always.
 #[track_caller]
 pub fn missing(program: &str, variable: Option<&str>) -> ! {
-    let or = variable.map(|variable| format!(", or name one in {variable}")).unwrap_or_default();
+    let or = variable
+        .map(|variable| format!(", or name one in {variable}"))
+        .unwrap_or_default();
     panic!("this test needs the program '{program}': run scripts/install-test-tools{or}")
 }
 
@@ -92,8 +98,12 @@ impl Running {
         let file = std::fs::File::create(output).expect("the test's own directory takes files");
         let errors = file.try_clone().expect("a file can be opened twice");
         let child = command.stdin(Stdio::null()).stdout(file).stderr(errors).spawn();
-        let child = child.unwrap_or_else(|error| panic!("{} cannot be started: {error}", command.get_program().display()));
-        Self { child, output: output.to_owned() }
+        let child =
+            child.unwrap_or_else(|error| panic!("{} cannot be started: {error}", command.get_program().display()));
+        Self {
+            child,
+            output: output.to_owned(),
+        }
     }
 
     /// What it has said so far.
@@ -138,7 +148,10 @@ impl Running {
     fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         let sent = id.map(|id| kill_process(id, signal));
-        assert!(matches!(sent, Some(Ok(()))), "a child that was not waited for takes signals");
+        assert!(
+            matches!(sent, Some(Ok(()))),
+            "a child that was not waited for takes signals"
+        );
     }
 }
 

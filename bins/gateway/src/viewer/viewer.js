@@ -81,11 +81,11 @@ function plain(phase) {
 
 function duration(ms) {
   const seconds = Math.max(0, ms) / 1000;
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)}\u00a0s`;
   const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
+  if (whole < 60) return `${whole}\u00a0s`;
   const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return `${minutes} min ${String(whole % 60).padStart(2, "0")} s`;
+  if (minutes < 60) return `${minutes} min\u00a0${String(whole % 60).padStart(2, "0")}\u00a0s`;
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
 
@@ -469,7 +469,7 @@ function detach() {
 
 function arrived(entry) {
   unseen += 1;
-  if (detached && holding === 0) return latestButton();
+  if (detached && holding === 0) return schedule(); // Only the count on the button changes.
   queue.push(entry);
   if (queue.length > MAX_ROWS * 1.25) {
     // A hidden page is given no frames, and a flood can outrun them. Only the newest would survive in the page anyway.
@@ -488,7 +488,8 @@ function schedule() {
 
 function flush() {
   scheduled = false;
-  if (holding > 0 || queue.length === 0) return;
+  if (queue.length === 0) return latestButton();
+  if (holding > 0) return;
   if (overflowed) {
     overflowed = false;
     if (!following && rows.size > 0) return detach();
@@ -555,7 +556,8 @@ async function loadEarlier(showEnd = false) {
     return;
   }
   await withPages($("load-earlier"), async () => {
-    const before = first ?? queue[0]?.seq ?? (cursor === null ? null : cursor + 1);
+    const edge = first ?? queue[0]?.seq ?? (cursor === null ? null : cursor + 1);
+    const before = edge === null ? null : Math.ceil(edge);
     const page = await ask(`${base}/logs?${before === null ? "" : `before=${before}&`}limit=${PAGE_ROWS}`);
     const empty = rows.size === 0;
     prependEntries(page.entries);
@@ -566,7 +568,7 @@ async function loadEarlier(showEnd = false) {
 
 async function loadLater() {
   await withPages($("load-later"), async () => {
-    const page = await ask(`${base}/logs?after=${last}&limit=${PAGE_ROWS}`);
+    const page = await ask(`${base}/logs?after=${Math.floor(last)}&limit=${PAGE_ROWS}`);
     following = false;
     appendEntries(page.entries);
     if (rows.size > MAX_ROWS) {
@@ -704,7 +706,7 @@ function replaceEntry(entry) {
 /** Reads everything on the page again, from its end to its start. */
 async function readAllAgain() {
   try {
-    let before = last === null ? null : last + 1;
+    let before = last === null ? null : Math.floor(last) + 1;
     while (before !== null && first !== null && before > first) {
       const page = await ask(`${base}/logs?before=${before}&limit=1000`);
       page.entries.forEach(replaceEntry);
@@ -753,6 +755,7 @@ function hangUp() {
 
 function connect() {
   hangUp();
+  body.removeAttribute("data-bare");
   heard = Date.now();
   const stream = new EventSource(streamUrl());
   // What the browser would resume from by itself. It can fall behind what the page knows: a fresh stream that breaks
@@ -801,7 +804,7 @@ function hello(data) {
   if (cursor === null || wasAtStart) cursor = data.head;
   if (revision !== null && data.revision > revision) readAllAgain();
   revision = data.revision;
-  if (data.status === "silent") silent(silentSince);
+  if (data.status === "silent") silent(silentSince ?? facts?.silent_since);
   else live(true);
   if (cursor === 0) beginning(true);
   else if (rows.size === 0) beginning(false);
@@ -815,7 +818,9 @@ function hello(data) {
 function entryCame(entry, id) {
   if (entry.reason === "unknown_cursor") forget(entry.from, entry.to);
   if (Number.isFinite(id)) cursor = id;
-  entry.seq ??= id;
+  // A gap that the reading side made up has no number of its own. It stands just before what it says is missing, and
+  // what comes next may have any of those numbers.
+  entry.seq ??= (entry.from ?? id) - 0.5;
   if (state !== "live") live(true);
   if (entry.kind === "stage") stageCame(entry);
   else if (entry.kind === "line" && entry.phase && entry.phase !== now.phase) now = { phase: entry.phase, since: null };
@@ -912,6 +917,7 @@ async function alreadyOver() {
 
 function refuse(words, again = true) {
   setState("refused", "Not available");
+  body.toggleAttribute("data-bare", rows.size === 0); // What is on the screen already may stay there.
   notice(words, { again });
   waiting();
 }

@@ -33,7 +33,12 @@ pub(super) struct Confirmer {
 
 impl Confirmer {
     pub(super) fn new(settings: Settings, expected: Option<u64>) -> Self {
-        Self { settings, link: Mutex::new(None), expected, seen: AtomicU64::new(0) }
+        Self {
+            settings,
+            link: Mutex::new(None),
+            expected,
+            seen: AtomicU64::new(0),
+        }
     }
 
     /// A primary was seen to have this many replicas.
@@ -42,18 +47,32 @@ impl Confirmer {
     }
 
     pub(super) async fn confirm(&self, job: &JobId, writer: &WriterId, batch: u64) -> Result<bool> {
-        let Ok(mut link) = timeout(TURN, self.link.lock()).await else { return Ok(false) };
+        let Ok(mut link) = timeout(TURN, self.link.lock()).await else {
+            return Ok(false);
+        };
         let link = &*link.get_or_insert_with(|| self.settings.link());
         let before = connection(link, job).await?;
-        let answer = script::CONFIRM.run(link, job, vec![writer.as_str().into(), batch.to_string().into()]).await?;
-        let Ok(through) = number(&answer, 0) else { return Ok(false) };
-        let replid = answer.get(1).and_then(text).ok_or_else(|| unexpected("a script"))?.to_owned();
+        let answer = script::CONFIRM
+            .run(link, job, vec![writer.as_str().into(), batch.to_string().into()])
+            .await?;
+        let Ok(through) = number(&answer, 0) else {
+            return Ok(false);
+        };
+        let replid = answer
+            .get(1)
+            .and_then(text)
+            .ok_or_else(|| unexpected("a script"))?
+            .to_owned();
         self.saw(number(&answer, 2)?);
         let expected = self.expected.unwrap_or_else(|| self.seen.load(Ordering::Acquire));
         if expected > 0 {
             let slot = Keys::of(job).slot;
             let call = vec![Value::Integer(expected as i64), Value::Integer(REPLICAS)];
-            let have = link.command("WAIT", slot, call).await?.as_u64().ok_or_else(|| unexpected("WAIT"))?;
+            let have = link
+                .command("WAIT", slot, call)
+                .await?
+                .as_u64()
+                .ok_or_else(|| unexpected("WAIT"))?;
             if have < expected {
                 return Ok(false);
             }
@@ -62,7 +81,9 @@ impl Confirmer {
                 return Ok(false);
             }
         }
-        let answer = script::CONFIRMED.run(link, job, vec![through.to_string().into(), replid.into()]).await?;
+        let answer = script::CONFIRMED
+            .run(link, job, vec![through.to_string().into(), replid.into()])
+            .await?;
         Ok(number(&answer, 0)? == 1)
     }
 }

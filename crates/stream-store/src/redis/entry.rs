@@ -21,7 +21,10 @@ pub(super) struct Pack {
 impl Pack {
     pub(super) fn with_capacity(bytes: usize) -> Self {
         // An array whose length is put in last.
-        let mut pack = Self { bytes: Vec::with_capacity(bytes + 5), items: 0 };
+        let mut pack = Self {
+            bytes: Vec::with_capacity(bytes + 5),
+            items: 0,
+        };
         pack.bytes.extend_from_slice(&[0xdd, 0, 0, 0, 0]);
         pack
     }
@@ -90,7 +93,13 @@ impl Digits {
 pub(super) fn fields(recorded: &Recorded, put: &mut dyn FnMut(&str, &str)) {
     put("ts", Digits::of(recorded.ts.as_millis()).as_str());
     match &recorded.event {
-        LogEvent::Line { source, text, class, cut, masked } => {
+        LogEvent::Line {
+            source,
+            text,
+            class,
+            cut,
+            masked,
+        } => {
             put(source.as_str(), text.as_str());
             if let Some(phase) = &recorded.phase {
                 put("phase", phase.as_str());
@@ -107,8 +116,12 @@ pub(super) fn fields(recorded: &Recorded, put: &mut dyn FnMut(&str, &str)) {
             }
             return;
         }
-        LogEvent::Stage { state: StageState::Started } => put("stage", "started"),
-        LogEvent::Stage { state: StageState::Finished { exit_code, duration_ms } } => {
+        LogEvent::Stage {
+            state: StageState::Started,
+        } => put("stage", "started"),
+        LogEvent::Stage {
+            state: StageState::Finished { exit_code, duration_ms },
+        } => {
             put("stage", "finished");
             if let Some(code) = exit_code {
                 put("exit_code", &code.to_string());
@@ -122,7 +135,11 @@ pub(super) fn fields(recorded: &Recorded, put: &mut dyn FnMut(&str, &str)) {
             }
         }
         // Only the scripts write ends, with the counts they know; masked ones come by here.
-        LogEvent::Ended { outcome, exit_code, counts } => {
+        LogEvent::Ended {
+            outcome,
+            exit_code,
+            counts,
+        } => {
             put("end", outcome.as_str());
             if let Some(code) = exit_code {
                 put("exit_code", &code.to_string());
@@ -142,7 +159,9 @@ pub(super) fn fields(recorded: &Recorded, put: &mut dyn FnMut(&str, &str)) {
 pub(super) fn stages(events: &[Recorded]) -> String {
     let mut stages = String::new();
     for recorded in events {
-        let (Some(phase), LogEvent::Stage { state }) = (&recorded.phase, &recorded.event) else { continue };
+        let (Some(phase), LogEvent::Stage { state }) = (&recorded.phase, &recorded.event) else {
+            continue;
+        };
         stages.push_str(phase.as_str());
         match *state {
             StageState::Started => stages.push_str(&format!(" {} - -;", recorded.ts)),
@@ -158,16 +177,28 @@ pub(super) fn stages(events: &[Recorded]) -> String {
 
 /// An entry as XRANGE answers it.
 pub(super) fn read(entry: &Value) -> Result<LogEntry> {
-    let Value::Array(entry) = entry else { return Err(damaged("is no list")) };
-    let [id, Value::Array(fields)] = entry.as_slice() else { return Err(damaged("is no pair")) };
-    let id = id.as_bytes().and_then(|id| std::str::from_utf8(id).ok()).unwrap_or_default();
+    let Value::Array(entry) = entry else {
+        return Err(damaged("is no list"));
+    };
+    let [id, Value::Array(fields)] = entry.as_slice() else {
+        return Err(damaged("is no pair"));
+    };
+    let id = id
+        .as_bytes()
+        .and_then(|id| std::str::from_utf8(id).ok())
+        .unwrap_or_default();
     let seq: Option<Seq> = id.strip_suffix("-0").and_then(|seq| seq.parse().ok());
     let recorded = recorded(fields)?;
-    Ok(LogEntry { seq: seq.ok_or_else(|| damaged("has an id that is no place"))?, recorded })
+    Ok(LogEntry {
+        seq: seq.ok_or_else(|| damaged("has an id that is no place"))?,
+        recorded,
+    })
 }
 
 fn damaged(what: &str) -> Error {
-    Error::Damaged { what: format!("an entry of the stream {what}") }
+    Error::Damaged {
+        what: format!("an entry of the stream {what}"),
+    }
 }
 
 /// What one entry's fields said, before its kind is known to be complete.
@@ -191,10 +222,14 @@ struct Fields<'a> {
 
 fn recorded(flat: &[Value]) -> Result<Recorded> {
     fn number<T: std::str::FromStr>(text: &str) -> Result<Option<T>> {
-        text.parse().map(Some).map_err(|_| damaged("has a word where a number belongs"))
+        text.parse()
+            .map(Some)
+            .map_err(|_| damaged("has a word where a number belongs"))
     }
     fn word<T: std::str::FromStr>(text: &str) -> Result<Option<T>> {
-        text.parse().map(Some).map_err(|_| damaged("has a word that is not known"))
+        text.parse()
+            .map(Some)
+            .map_err(|_| damaged("has a word that is not known"))
     }
     let mut read = Fields::default();
     for pair in flat.chunks_exact(2) {
@@ -226,15 +261,46 @@ fn recorded(flat: &[Value]) -> Result<Recorded> {
         }
     }
     let event = match read {
-        Fields { line: Some((source, text)), .. } => {
-            LogEvent::Line { source, text: trusted(text), class: read.class, cut: read.cut, masked: read.masked }
-        }
-        Fields { stage: Some("started"), .. } => LogEvent::Stage { state: StageState::Started },
-        Fields { stage: Some("finished"), duration_ms: Some(duration_ms), exit_code, .. } => {
-            LogEvent::Stage { state: StageState::Finished { exit_code, duration_ms } }
-        }
-        Fields { gap: Some(reason), lines, .. } => LogEvent::Gap { lines, span: None, reason },
-        Fields { end: Some(outcome), exit_code, lines, redactions, gaps, .. } => LogEvent::Ended {
+        Fields {
+            line: Some((source, text)),
+            ..
+        } => LogEvent::Line {
+            source,
+            text: trusted(text),
+            class: read.class,
+            cut: read.cut,
+            masked: read.masked,
+        },
+        Fields {
+            stage: Some("started"), ..
+        } => LogEvent::Stage {
+            state: StageState::Started,
+        },
+        Fields {
+            stage: Some("finished"),
+            duration_ms: Some(duration_ms),
+            exit_code,
+            ..
+        } => LogEvent::Stage {
+            state: StageState::Finished { exit_code, duration_ms },
+        },
+        Fields {
+            gap: Some(reason),
+            lines,
+            ..
+        } => LogEvent::Gap {
+            lines,
+            span: None,
+            reason,
+        },
+        Fields {
+            end: Some(outcome),
+            exit_code,
+            lines,
+            redactions,
+            gaps,
+            ..
+        } => LogEvent::Ended {
             outcome,
             exit_code,
             counts: Counts {
@@ -246,19 +312,29 @@ fn recorded(flat: &[Value]) -> Result<Recorded> {
         _ => return Err(damaged("is of no known kind")),
     };
     let ts = read.ts.ok_or_else(|| damaged("has no time"))?;
-    Ok(Recorded { ts: Timestamp::from_millis(ts), phase: read.phase, event })
+    Ok(Recorded {
+        ts: Timestamp::from_millis(ts),
+        phase: read.phase,
+        event,
+    })
 }
 
 fn masked(text: &str) -> Option<Vec<Masked>> {
     text.split(',')
         .map(|one| {
             let (rule, count) = one.split_once(':')?;
-            Some(Masked { rule: RuleId::new(rule).ok()?, count: count.parse().ok()? })
+            Some(Masked {
+                rule: RuleId::new(rule).ok()?,
+                count: count.parse().ok()?,
+            })
         })
         .collect()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the stream holds only what was redacted before it was appended")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the stream holds only what was redacted before it was appended"
+)]
 fn trusted(text: &str) -> SafeText {
     SafeText::assume_redacted(text)
 }
@@ -273,32 +349,61 @@ mod tests {
 
     fn flat(recorded: &Recorded) -> Vec<String> {
         let mut flat = Vec::new();
-        fields(recorded, &mut |name, value| flat.extend([name.to_owned(), value.to_owned()]));
+        fields(recorded, &mut |name, value| {
+            flat.extend([name.to_owned(), value.to_owned()])
+        });
         flat
     }
 
     #[track_caller]
     fn check(phase: Option<&str>, event: LogEvent, stored: &str) {
         let phase = phase.map(|phase| Phase::new(phase).expect("a word"));
-        let recorded = Recorded { ts: Timestamp::from_millis(1_771_754_400_123), phase, event };
+        let recorded = Recorded {
+            ts: Timestamp::from_millis(1_771_754_400_123),
+            phase,
+            event,
+        };
         let fields = flat(&recorded);
         assert_eq!(fields.join("|"), stored);
         let entry = Value::Array(vec![
             Value::from("813-0"),
             Value::Array(fields.into_iter().map(Value::from).collect()),
         ]);
-        assert_eq!(read(&entry).expect("what was written"), LogEntry { seq: Seq::new(813).expect("small"), recorded });
+        assert_eq!(
+            read(&entry).expect("what was written"),
+            LogEntry {
+                seq: Seq::new(813).expect("small"),
+                recorded
+            }
+        );
     }
 
     fn line(source: Source, text: &str) -> LogEvent {
-        LogEvent::Line { source, text: SafeText::assume_redacted(text), class: None, cut: None, masked: Vec::new() }
+        LogEvent::Line {
+            source,
+            text: SafeText::assume_redacted(text),
+            class: None,
+            cut: None,
+            masked: Vec::new(),
+        }
     }
 
     #[test]
     fn a_line_is_two_fields_and_what_applies() {
-        check(None, line(Source::Stdout, "added 3 packages"), "ts|1771754400123|stdout|added 3 packages");
-        check(Some("install"), line(Source::Stderr, ""), "ts|1771754400123|stderr||phase|install");
-        let masked = |rule, count| Masked { rule: RuleId::from_static(rule), count };
+        check(
+            None,
+            line(Source::Stdout, "added 3 packages"),
+            "ts|1771754400123|stdout|added 3 packages",
+        );
+        check(
+            Some("install"),
+            line(Source::Stderr, ""),
+            "ts|1771754400123|stderr||phase|install",
+        );
+        let masked = |rule, count| Masked {
+            rule: RuleId::from_static(rule),
+            count,
+        };
         check(
             Some("dev_server"),
             LogEvent::Line {
@@ -314,25 +419,49 @@ mod tests {
 
     #[test]
     fn other_entries_say_what_they_are_in_their_second_field() {
-        check(Some("build"), LogEvent::Stage { state: StageState::Started }, "ts|1771754400123|stage|started|phase|build");
         check(
             Some("build"),
-            LogEvent::Stage { state: StageState::Finished { exit_code: Some(-1), duration_ms: 31_000 } },
+            LogEvent::Stage {
+                state: StageState::Started,
+            },
+            "ts|1771754400123|stage|started|phase|build",
+        );
+        check(
+            Some("build"),
+            LogEvent::Stage {
+                state: StageState::Finished {
+                    exit_code: Some(-1),
+                    duration_ms: 31_000,
+                },
+            },
             "ts|1771754400123|stage|finished|exit_code|-1|duration_ms|31000|phase|build",
         );
         check(
             None,
-            LogEvent::Stage { state: StageState::Finished { exit_code: None, duration_ms: 0 } },
+            LogEvent::Stage {
+                state: StageState::Finished {
+                    exit_code: None,
+                    duration_ms: 0,
+                },
+            },
             "ts|1771754400123|stage|finished|duration_ms|0",
         );
         check(
             None,
-            LogEvent::Gap { lines: Some(9), span: None, reason: GapReason::SpoolFull },
+            LogEvent::Gap {
+                lines: Some(9),
+                span: None,
+                reason: GapReason::SpoolFull,
+            },
             "ts|1771754400123|gap|spool_full|lines|9",
         );
         check(
             None,
-            LogEvent::Gap { lines: None, span: None, reason: GapReason::WriterKilled },
+            LogEvent::Gap {
+                lines: None,
+                span: None,
+                reason: GapReason::WriterKilled,
+            },
             "ts|1771754400123|gap|writer_killed",
         );
         check(
@@ -340,7 +469,11 @@ mod tests {
             LogEvent::Ended {
                 outcome: Outcome::TimedOut,
                 exit_code: Some(137),
-                counts: Counts { lines: 5, redactions: 1, gaps: 0 },
+                counts: Counts {
+                    lines: 5,
+                    redactions: 1,
+                    gaps: 0,
+                },
             },
             "ts|1771754400123|end|timed_out|exit_code|137|lines|5|redactions|1|gaps|0",
         );
@@ -355,8 +488,20 @@ mod tests {
         };
         let events = [
             stage(1000, StageState::Started),
-            stage(4000, StageState::Finished { exit_code: Some(2), duration_ms: 3000 }),
-            stage(5000, StageState::Finished { exit_code: None, duration_ms: 9000 }),
+            stage(
+                4000,
+                StageState::Finished {
+                    exit_code: Some(2),
+                    duration_ms: 3000,
+                },
+            ),
+            stage(
+                5000,
+                StageState::Finished {
+                    exit_code: None,
+                    duration_ms: 9000,
+                },
+            ),
         ];
         assert_eq!(stages(&events), "build 1000 - -;build 1000 3000 2;build 0 9000 -;");
     }
@@ -372,7 +517,10 @@ mod tests {
         ] {
             let fields = Value::Array(fields.into_iter().map(Value::from).collect());
             let error = read(&Value::Array(vec![Value::from("1-0"), fields])).expect_err("it is no entry");
-            assert!(matches!(error, Error::Damaged { .. }) && !error.to_string().contains("secret"), "{error}");
+            assert!(
+                matches!(error, Error::Damaged { .. }) && !error.to_string().contains("secret"),
+                "{error}"
+            );
         }
     }
 

@@ -15,6 +15,9 @@ use super::wake::{Hint, Listening};
 use crate::record::State;
 use crate::store::{Change, Error, Result};
 
+/// The shortest and the longest wait between two looks.
+const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
+
 /// How long a follower waits after trouble.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -48,28 +51,38 @@ enum Next {
 }
 
 pub(super) fn follow(store: Arc<Inner>, job: JobId, after: Seq) -> BoxStream<'static, Result<Change>> {
-    let keys = Keys::of(&job);
-    let listening = store.wakes.listen(keys.wake.clone());
-    let follower = Follower {
-        store,
-        job,
-        keys,
-        listening,
-        told: after,
-        revision: None,
-        state: State::Running,
-        rewound: Seq::ZERO,
-        ready: VecDeque::new(),
-        next: Next::Look,
-    };
-    stream::unfold(follower, async |mut follower| {
-        let item = follower.next().await?;
-        Some((item, follower))
-    })
-    .boxed()
+    // Registered when it is first polled, since that is when it is sure to be inside a runtime.
+    stream::once(async move { Follower::new(store, job, after) })
+        .flat_map(Follower::into_stream)
+        .boxed()
 }
 
 impl Follower {
+    fn new(store: Arc<Inner>, job: JobId, after: Seq) -> Self {
+        let keys = Keys::of(&job);
+        let listening = store.wakes.listen(keys.wake.clone());
+        Self {
+            store,
+            job,
+            keys,
+            listening,
+            told: after,
+            revision: None,
+            state: State::Running,
+            rewound: Seq::ZERO,
+            ready: VecDeque::new(),
+            next: Next::Look,
+        }
+    }
+
+    fn into_stream(self) -> BoxStream<'static, Result<Change>> {
+        stream::unfold(self, async |mut follower| {
+            let item = follower.next().await?;
+            Some((item, follower))
+        })
+        .boxed()
+    }
+
     async fn next(&mut self) -> Option<Result<Change>> {
         loop {
             if let Some(item) = self.ready.pop_front() {
@@ -125,7 +138,10 @@ impl Follower {
         };
         if outline.state == State::Erased {
             if self.revision.is_some() {
-                self.ready.push_back(Ok(Change::Purged { seq: None, revision: outline.revision }));
+                self.ready.push_back(Ok(Change::Purged {
+                    seq: None,
+                    revision: outline.revision,
+                }));
             }
             return Err(Error::Erased);
         }
@@ -133,7 +149,10 @@ impl Follower {
             && revision < outline.revision
         {
             for (revision, seq) in read::masked_since(&store.link, &self.job, revision).await? {
-                self.ready.push_back(Ok(Change::Purged { seq: Some(seq), revision }));
+                self.ready.push_back(Ok(Change::Purged {
+                    seq: Some(seq),
+                    revision,
+                }));
             }
         }
         self.revision = Some(outline.revision);
@@ -164,6 +183,3 @@ impl Follower {
         Ok(())
     }
 }
-
-/// The shortest and the longest wait between two looks.
-const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));

@@ -45,12 +45,20 @@ pub(super) async fn add(link: &Link, job: &JobId) -> Result<bool> {
 /// Makes an entry young again, or anew: its record was created just now, and somebody may be about to take it away.
 pub(super) async fn refresh(link: &Link, job: &JobId) -> Result<()> {
     let (key, slot) = key(set_of(job));
-    link.command("ZADD", slot, vec![key.into(), now().to_string().into(), job.as_str().into()]).await.map(drop)
+    link.command(
+        "ZADD",
+        slot,
+        vec![key.into(), now().to_string().into(), job.as_str().into()],
+    )
+    .await
+    .map(drop)
 }
 
 pub(super) async fn remove(link: &Link, job: &JobId) -> Result<()> {
     let (key, slot) = key(set_of(job));
-    link.command("ZREM", slot, vec![key.into(), job.as_str().into()]).await.map(drop)
+    link.command("ZREM", slot, vec![key.into(), job.as_str().into()])
+        .await
+        .map(drop)
 }
 
 /// Takes an entry away that has no record, unless it is young.
@@ -85,20 +93,34 @@ impl Indexed {
 pub(super) async fn part(link: &Link, set: u16, from: usize, count: usize) -> Result<Vec<Indexed>> {
     let (key, slot) = key(set);
     let last = from + count - 1;
-    let call = vec![key.into(), Value::Integer(from as i64), Value::Integer(last as i64), "WITHSCORES".into()];
+    let call = vec![
+        key.into(),
+        Value::Integer(from as i64),
+        Value::Integer(last as i64),
+        "WITHSCORES".into(),
+    ];
     indexed(link.command("ZRANGE", slot, call).await?)
 }
 
 fn indexed(answer: Value) -> Result<Vec<Indexed>> {
-    let Value::Array(flat) = answer else { return Err(unexpected("ZRANGE")) };
+    let Value::Array(flat) = answer else {
+        return Err(unexpected("ZRANGE"));
+    };
     flat.chunks_exact(2)
         .map(|pair| {
             let job = text(&pair[0]).and_then(|job| JobId::new(job).ok());
-            let since = text(&pair[1]).and_then(|score| score.parse::<f64>().ok()).or_else(|| pair[1].as_f64());
+            let since = text(&pair[1])
+                .and_then(|score| score.parse::<f64>().ok())
+                .or_else(|| pair[1].as_f64());
             let (Some(job), Some(since)) = (job, since) else {
-                return Err(Error::Damaged { what: "the index of jobs".to_owned() });
+                return Err(Error::Damaged {
+                    what: "the index of jobs".to_owned(),
+                });
             };
-            Ok(Indexed { job, since: Timestamp::from_millis(since as u64) })
+            Ok(Indexed {
+                job,
+                since: Timestamp::from_millis(since as u64),
+            })
         })
         .collect()
 }
@@ -112,11 +134,21 @@ struct Place {
 
 impl Place {
     fn read(cursor: Option<ListCursor>) -> Result<Self> {
-        let Some(ListCursor(text)) = cursor else { return Ok(Self { set: 0, since: 0, job: String::new() }) };
+        let Some(ListCursor(text)) = cursor else {
+            return Ok(Self {
+                set: 0,
+                since: 0,
+                job: String::new(),
+            });
+        };
         let mut parts = text.splitn(3, ' ');
         let place = (|| {
             let set = parts.next()?.parse().ok().filter(|set| *set < SETS)?;
-            Some(Self { set, since: parts.next()?.parse().ok()?, job: parts.next()?.to_owned() })
+            Some(Self {
+                set,
+                since: parts.next()?.parse().ok()?,
+                job: parts.next()?.to_owned(),
+            })
         })();
         place.ok_or_else(|| trouble::setting("that is no place in the list of jobs".to_owned()))
     }
@@ -160,7 +192,11 @@ pub(super) async fn walk(
                 break;
             }
         }
-        place = Place { set: place.set + 1, since: 0, job: String::new() };
+        place = Place {
+            set: place.set + 1,
+            since: 0,
+            job: String::new(),
+        };
     }
     Ok((jobs, None))
 }

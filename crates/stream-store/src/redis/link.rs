@@ -61,10 +61,20 @@ impl Settings {
     }
 
     fn config(&self, version: RespVersion) -> Config {
-        let hosts: Vec<_> = self.url.hosts.iter().map(|(host, port)| Server::new(host.as_str(), *port)).collect();
+        let hosts: Vec<_> = self
+            .url
+            .hosts
+            .iter()
+            .map(|(host, port)| Server::new(host.as_str(), *port))
+            .collect();
         let server = match &self.url.shape {
-            Shape::Single => ServerConfig::Centralized { server: hosts[0].clone() },
-            Shape::Cluster => ServerConfig::Clustered { hosts, policy: fred::types::config::ClusterDiscoveryPolicy::UseCache },
+            Shape::Single => ServerConfig::Centralized {
+                server: hosts[0].clone(),
+            },
+            Shape::Cluster => ServerConfig::Clustered {
+                hosts,
+                policy: fred::types::config::ClusterDiscoveryPolicy::UseCache,
+            },
             Shape::Sentinel { service, login } => ServerConfig::Sentinel {
                 hosts,
                 service_name: service.clone(),
@@ -155,7 +165,11 @@ impl Settings {
 impl Link {
     fn start(client: Client, clustered: bool) -> Self {
         let task = client.connect();
-        Self { client, clustered, task }
+        Self {
+            client,
+            clustered,
+            task,
+        }
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -173,7 +187,9 @@ impl Link {
 
     /// Sends a command to the node of `slot`, as nothing but bytes: the library neither waits for it nor repeats it.
     pub(super) async fn send(&self, name: &'static str, slot: u16, arguments: Vec<Value>) -> Result<Value, Fred> {
-        self.client.custom(CustomCommand::new_static(name, Some(slot), false), arguments).await
+        self.client
+            .custom(CustomCommand::new_static(name, Some(slot), false), arguments)
+            .await
     }
 
     pub(super) async fn command(&self, name: &'static str, slot: u16, arguments: Vec<Value>) -> Result<Value> {
@@ -199,16 +215,27 @@ fn tls(url: &RedisUrl) -> Result<TlsConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let Some(path) = &url.ca else {
         // The library's own default takes the process's provider, of which there may be none yet.
-        drop(rustls::crypto::CryptoProvider::install_default(Arc::unwrap_or_clone(provider)));
+        drop(rustls::crypto::CryptoProvider::install_default(Arc::unwrap_or_clone(
+            provider,
+        )));
         let system = TlsConnector::default_rustls();
         return system.map(TlsConfig::from).map_err(|_| {
-            trouble::setting("the system's certificate authorities cannot be read: name a file with ?ca=PATH".to_owned())
+            trouble::setting(
+                "the system's certificate authorities cannot be read: name a file with ?ca=PATH".to_owned(),
+            )
         });
     };
-    let unreadable = || trouble::setting(format!("{} holds no certificate authorities in PEM form", path.display()));
+    let unreadable = || {
+        trouble::setting(format!(
+            "{} holds no certificate authorities in PEM form",
+            path.display()
+        ))
+    };
     let mut roots = rustls::RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(|_| unreadable())? {
-        roots.add(certificate.map_err(|_| unreadable())?).map_err(|_| unreadable())?;
+        roots
+            .add(certificate.map_err(|_| unreadable())?)
+            .map_err(|_| unreadable())?;
     }
     if roots.is_empty() {
         return Err(unreadable());

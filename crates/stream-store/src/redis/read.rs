@@ -31,12 +31,22 @@ pub(super) async fn outline(link: &Link, keys: &Keys) -> Result<Outline> {
     let mut call = Vec::with_capacity(7);
     call.push(keys.record.as_str().into());
     call.extend(OUTLINE.map(Value::from));
-    let Value::Array(fields) = link.command("HMGET", keys.slot, call).await? else { return Err(unexpected("HMGET")) };
-    let [word, since, head, held_from, revision, unused] = fields.as_slice() else { return Err(unexpected("HMGET")) };
-    let Some(head) = text(head) else { return Err(Error::NoSuchJob) };
-    let damaged = |field: &str| Error::Damaged { what: format!("a job's record, at {field}") };
+    let Value::Array(fields) = link.command("HMGET", keys.slot, call).await? else {
+        return Err(unexpected("HMGET"));
+    };
+    let [word, since, head, held_from, revision, unused] = fields.as_slice() else {
+        return Err(unexpected("HMGET"));
+    };
+    let Some(head) = text(head) else {
+        return Err(Error::NoSuchJob);
+    };
+    let damaged = |field: &str| Error::Damaged {
+        what: format!("a job's record, at {field}"),
+    };
     let head: Seq = head.parse().map_err(|_| damaged("head"))?;
-    let since = text(since).and_then(|since| since.parse().ok()).map(Timestamp::from_millis);
+    let since = text(since)
+        .and_then(|since| since.parse().ok())
+        .map(Timestamp::from_millis);
     Ok(Outline {
         state: record::state(text(word), since)?,
         head,
@@ -64,7 +74,10 @@ pub(super) async fn entries(link: &Link, job: &JobId, span: Span) -> Result<(Out
     loop {
         let (outline, found) = futures::join!(outline(link, &keys), range(link, &keys, span));
         let outline = outline?;
-        let Some(held) = Span::new(outline.held_from, outline.head).ok().and_then(|held| held.overlap(span)) else {
+        let Some(held) = Span::new(outline.held_from, outline.head)
+            .ok()
+            .and_then(|held| held.overlap(span))
+        else {
             return Ok((outline, Vec::new()));
         };
         let mut found: Vec<_> = found?.into_iter().filter(|entry| held.contains(entry.seq)).collect();
@@ -87,7 +100,9 @@ pub(super) async fn entries(link: &Link, job: &JobId, span: Span) -> Result<(Out
         tries -= 1;
         if tries == 0 {
             let (first, last) = (missing[0], missing[missing.len() - 1]);
-            return Err(Error::Damaged { what: format!("entries are missing between {first} and {last}") });
+            return Err(Error::Damaged {
+                what: format!("entries are missing between {first} and {last}"),
+            });
         }
     }
 }
@@ -100,7 +115,9 @@ async fn range(link: &Link, keys: &Keys, span: Span) -> Result<Vec<LogEntry>> {
         "COUNT".into(),
         Value::Integer(READ_LIMIT as i64),
     ];
-    let Value::Array(found) = link.command("XRANGE", keys.slot, call).await? else { return Err(unexpected("XRANGE")) };
+    let Value::Array(found) = link.command("XRANGE", keys.slot, call).await? else {
+        return Err(unexpected("XRANGE"));
+    };
     found.iter().map(entry::read).collect()
 }
 
@@ -136,8 +153,14 @@ async fn patched(link: &Link, keys: &Keys, places: &[Seq]) -> Result<Vec<LogEntr
     let mut call: Vec<Value> = Vec::with_capacity(places.len() + 1);
     call.push(keys.patch.as_str().into());
     call.extend(places.iter().map(|seq| Value::from(seq.to_string())));
-    let Value::Array(found) = link.command("HMGET", keys.slot, call).await? else { return Err(unexpected("HMGET")) };
-    found.iter().filter_map(text).map(|patch| patch_entry(patch).map(|(_, entry)| entry)).collect()
+    let Value::Array(found) = link.command("HMGET", keys.slot, call).await? else {
+        return Err(unexpected("HMGET"));
+    };
+    found
+        .iter()
+        .filter_map(text)
+        .map(|patch| patch_entry(patch).map(|(_, entry)| entry))
+        .collect()
 }
 
 /// The entries masked since `revision`, by the revision that masked each.
@@ -158,9 +181,14 @@ pub(super) async fn masked_since(link: &Link, job: &JobId, revision: u32) -> Res
 
 /// A patch as `mask.lua` keeps it: the revision, a blank, the entry's JSON.
 fn patch_entry(text: &str) -> Result<(u32, LogEntry)> {
-    let damaged = || Error::Damaged { what: "a masked entry".to_owned() };
+    let damaged = || Error::Damaged {
+        what: "a masked entry".to_owned(),
+    };
     let (revision, json) = text.split_once(' ').ok_or_else(damaged)?;
-    Ok((revision.parse().map_err(|_| damaged())?, decode(json).ok_or_else(damaged)?))
+    Ok((
+        revision.parse().map_err(|_| damaged())?,
+        decode(json).ok_or_else(damaged)?,
+    ))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the patch holds only what `mask` wrote there")]
@@ -171,7 +199,11 @@ fn decode(json: &str) -> Option<LogEntry> {
 /// The whole record; none when there is none.
 pub(super) async fn record(link: &Link, job: &JobId) -> Result<Option<crate::record::JobRecord>> {
     let keys = Keys::of(job);
-    match link.send("HGETALL", keys.slot, vec![keys.record.into()]).await.map_err(trouble::in_use)? {
+    match link
+        .send("HGETALL", keys.slot, vec![keys.record.into()])
+        .await
+        .map_err(trouble::in_use)?
+    {
         Value::Array(flat) => record::read(&flat),
         _ => Err(unexpected("HGETALL")),
     }
@@ -184,9 +216,20 @@ mod tests {
     use super::*;
 
     fn entry(seq: u64) -> LogEntry {
-        let event = LogEvent::Gap { lines: None, span: None, reason: GapReason::SpoolFull };
-        let recorded = Recorded { ts: Timestamp::default(), phase: None, event };
-        LogEntry { seq: Seq::new(seq).expect("small"), recorded }
+        let event = LogEvent::Gap {
+            lines: None,
+            span: None,
+            reason: GapReason::SpoolFull,
+        };
+        let recorded = Recorded {
+            ts: Timestamp::default(),
+            phase: None,
+            event,
+        };
+        LogEntry {
+            seq: Seq::new(seq).expect("small"),
+            recorded,
+        }
     }
 
     fn span(text: &str) -> Span {

@@ -16,7 +16,9 @@ pub(super) fn owner_field(owner: &Owner) -> String {
 }
 
 fn damaged(field: &str) -> Error {
-    Error::Damaged { what: format!("a job's record, at {field}") }
+    Error::Damaged {
+        what: format!("a job's record, at {field}"),
+    }
 }
 
 pub(super) fn text(value: &Value) -> Option<&str> {
@@ -32,7 +34,9 @@ impl<'a> Hash<'a> {
     }
 
     fn parse<T: FromStr>(&self, field: &'static str) -> Result<Option<T>> {
-        self.text(field).map(|text| text.parse().map_err(|_| damaged(field))).transpose()
+        self.text(field)
+            .map(|text| text.parse().map_err(|_| damaged(field)))
+            .transpose()
     }
 
     fn number(&self, field: &'static str) -> Result<u64> {
@@ -55,12 +59,20 @@ pub(super) fn read(flat: &[Value]) -> Result<Option<JobRecord>> {
     }
     let mut hash = Hash(HashMap::with_capacity(flat.len() / 2));
     for pair in flat.chunks_exact(2) {
-        let (Some(name), Some(value)) = (text(&pair[0]), text(&pair[1])) else { return Err(damaged("a field")) };
+        let (Some(name), Some(value)) = (text(&pair[0]), text(&pair[1])) else {
+            return Err(damaged("a field"));
+        };
         hash.0.insert(name, value);
     }
-    let (kind, id) = hash.text("owner").and_then(|owner| owner.split_once(':')).ok_or_else(|| damaged("owner"))?;
+    let (kind, id) = hash
+        .text("owner")
+        .and_then(|owner| owner.split_once(':'))
+        .ok_or_else(|| damaged("owner"))?;
     let kind: OwnerKind = kind.parse().map_err(|_| damaged("owner"))?;
-    let owner = Owner { kind, id: OwnerId::new(id).map_err(|_| damaged("owner"))? };
+    let owner = Owner {
+        kind,
+        id: OwnerId::new(id).map_err(|_| damaged("owner"))?,
+    };
     let head = hash.seq("head")?.ok_or_else(|| damaged("head"))?;
     let state = state(hash.text("state"), hash.time("since")?)?;
     // A shrunk record says nothing of these: whatever there was is in the archive.
@@ -74,18 +86,28 @@ pub(super) fn read(flat: &[Value]) -> Result<Option<JobRecord>> {
     record.confirmed = hash.seq("confirmed")?.unwrap_or(at_least);
     record.archived = hash.seq("archived")?.unwrap_or(at_least);
     record.revision = hash.parse("revision")?.unwrap_or_default();
-    record.counts =
-        Counts { lines: hash.number("lines")?, redactions: hash.number("redactions")?, gaps: hash.number("gaps")? };
+    record.counts = Counts {
+        lines: hash.number("lines")?,
+        redactions: hash.number("redactions")?,
+        gaps: hash.number("gaps")?,
+    };
     record.phases = phases(hash.text("phases").unwrap_or_default())?;
     record.writers = writers(&hash.0)?;
     record.touched = hash.time("touched")?.unwrap_or_default();
     if let Some(outcome) = hash.parse("ending")? {
-        record.ending = Some(Ending { outcome, exit_code: hash.parse("exit_code")? });
+        record.ending = Some(Ending {
+            outcome,
+            exit_code: hash.parse("exit_code")?,
+        });
     }
     record.ended = hash.time("ended")?;
     if let Some(at) = hash.time("erased_at")? {
         let word = |field| hash.text(field).unwrap_or_default().to_owned();
-        record.erased = Some(Erasure { at, by: word("erased_by"), why: word("erased_why") });
+        record.erased = Some(Erasure {
+            at,
+            by: word("erased_by"),
+            why: word("erased_why"),
+        });
     }
     Ok(Some(record))
 }
@@ -94,7 +116,9 @@ pub(super) fn read(flat: &[Value]) -> Result<Option<JobRecord>> {
 pub(super) fn state(word: Option<&str>, since: Option<Timestamp>) -> Result<State> {
     match word {
         Some("running") => Ok(State::Running),
-        Some("silent") => Ok(State::Silent { since: since.unwrap_or_default() }),
+        Some("silent") => Ok(State::Silent {
+            since: since.unwrap_or_default(),
+        }),
         Some("ended") => Ok(State::Ended),
         Some("erased") => Ok(State::Erased),
         _ => Err(damaged("state")),
@@ -103,18 +127,27 @@ pub(super) fn state(word: Option<&str>, since: Option<Timestamp>) -> Result<Stat
 
 /// `first-last,first-last`, in order.
 pub(super) fn spans(text: &str) -> Result<Vec<Span>> {
-    text.split(',').filter(|span| !span.is_empty()).map(|span| span.parse().map_err(|_| damaged("unused"))).collect()
+    text.split(',')
+        .filter(|span| !span.is_empty())
+        .map(|span| span.parse().map_err(|_| damaged("unused")))
+        .collect()
 }
 
 /// `phase started duration exit;` for each, a hyphen for what is not known.
 fn phases(text: &str) -> Result<Vec<PhaseRecord>> {
     fn known<T: FromStr>(word: &str) -> Result<Option<T>> {
-        if word == "-" { Ok(None) } else { word.parse().map(Some).map_err(|_| damaged("phases")) }
+        if word == "-" {
+            Ok(None)
+        } else {
+            word.parse().map(Some).map_err(|_| damaged("phases"))
+        }
     }
     text.split_terminator(';')
         .map(|phase| {
             let words: Vec<_> = phase.split(' ').collect();
-            let [name, started, duration, exit] = words[..] else { return Err(damaged("phases")) };
+            let [name, started, duration, exit] = words[..] else {
+                return Err(damaged("phases"));
+            };
             Ok(PhaseRecord {
                 phase: Phase::new(name).map_err(|_| damaged("phases"))?,
                 started: Timestamp::from_millis(started.parse().map_err(|_| damaged("phases"))?),
@@ -137,7 +170,14 @@ fn writers(hash: &HashMap<&str, &str>) -> Result<BTreeMap<WriterId, WriterRecord
             return Err(damaged("a writer"));
         };
         let lease_until = (renewed > 0).then(|| Timestamp::from_millis(renewed).plus(Silence::default().silent_after));
-        writers.insert(id, WriterRecord { fence: Fence(fence), next, lease_until });
+        writers.insert(
+            id,
+            WriterRecord {
+                fence: Fence(fence),
+                next,
+                lease_until,
+            },
+        );
     }
     Ok(writers)
 }
@@ -161,36 +201,85 @@ mod tests {
         ));
         let record = record.expect("a good record").expect("there is one");
         assert_eq!(record.owner, Owner::org(OwnerId::new("org_1").expect("a name")));
-        assert_eq!(record.state, State::Silent { since: Timestamp::from_millis(70) });
-        assert_eq!(record.unused.iter().map(ToString::to_string).collect::<Vec<_>>(), ["8-999999"]);
-        assert_eq!((record.head.get(), record.held_from.get(), record.revision), (1_000_002, 5, 2));
+        assert_eq!(
+            record.state,
+            State::Silent {
+                since: Timestamp::from_millis(70)
+            }
+        );
+        assert_eq!(
+            record.unused.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["8-999999"]
+        );
+        assert_eq!(
+            (record.head.get(), record.held_from.get(), record.revision),
+            (1_000_002, 5, 2)
+        );
         assert_eq!((record.confirmed.get(), record.archived.get()), (7, 4));
-        assert_eq!(record.counts, Counts { lines: 9, redactions: 1, gaps: 0 });
-        assert_eq!(record.ending, Some(Ending { outcome: Outcome::Failed, exit_code: Some(-2) }));
+        assert_eq!(
+            record.counts,
+            Counts {
+                lines: 9,
+                redactions: 1,
+                gaps: 0
+            }
+        );
+        assert_eq!(
+            record.ending,
+            Some(Ending {
+                outcome: Outcome::Failed,
+                exit_code: Some(-2)
+            })
+        );
         assert_eq!((record.ended, record.erased), (None, None));
-        let phases: Vec<_> = record.phases.iter().map(|p| (p.phase.as_str(), p.duration_ms, p.exit_code)).collect();
+        let phases: Vec<_> = record
+            .phases
+            .iter()
+            .map(|p| (p.phase.as_str(), p.duration_ms, p.exit_code))
+            .collect();
         assert_eq!(phases, [("install", Some(70), Some(0)), ("build", None, None)]);
-        let writers: Vec<_> = record.writers.iter().map(|(id, w)| (id.as_str(), w.fence.0, w.next, w.lease_until)).collect();
-        assert_eq!(writers, [("a-b", 3, 7, Some(Timestamp::from_millis(60_010))), ("c", 1, 1, None)]);
+        let writers: Vec<_> = record
+            .writers
+            .iter()
+            .map(|(id, w)| (id.as_str(), w.fence.0, w.next, w.lease_until))
+            .collect();
+        assert_eq!(
+            writers,
+            [("a-b", 3, 7, Some(Timestamp::from_millis(60_010))), ("c", 1, 1, None)]
+        );
     }
 
     #[test]
     fn a_shrunk_record_says_that_everything_is_archived() {
-        let record = read(&hash("owner|user:u|state|ended|head|7|ending|succeeded|revision|1|ended|9"));
+        let record = read(&hash(
+            "owner|user:u|state|ended|head|7|ending|succeeded|revision|1|ended|9",
+        ));
         let record = record.expect("a good record").expect("there is one");
-        assert_eq!((record.held(), record.archived.get(), record.is_over()), (None, 7, true));
+        assert_eq!(
+            (record.held(), record.archived.get(), record.is_over()),
+            (None, 7, true)
+        );
     }
 
     #[test]
     fn an_erased_record_says_who_and_why() {
-        let record = read(&hash("owner|user:u|state|erased|head|7|lines|3|erased_at|9|erased_by|ana|erased_why|a key"));
-        let erased = record.expect("a good record").and_then(|record| record.erased).expect("it was erased");
+        let record = read(&hash(
+            "owner|user:u|state|erased|head|7|lines|3|erased_at|9|erased_by|ana|erased_why|a key",
+        ));
+        let erased = record
+            .expect("a good record")
+            .and_then(|record| record.erased)
+            .expect("it was erased");
         assert_eq!((erased.at.as_millis(), &*erased.by, &*erased.why), (9, "ana", "a key"));
     }
 
     #[test]
     fn nonsense_is_damage() {
-        for text in ["state|running|head|1", "owner|user:u|state|x|head|1", "owner|user:u|state|running|head|1|w:a|1"] {
+        for text in [
+            "state|running|head|1",
+            "owner|user:u|state|x|head|1",
+            "owner|user:u|state|running|head|1|w:a|1",
+        ] {
             assert!(matches!(read(&hash(text)), Err(Error::Damaged { .. })), "{text}");
         }
         assert!(matches!(read(&[]), Ok(None)));

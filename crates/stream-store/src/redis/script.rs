@@ -50,7 +50,11 @@ scripts! {
 
 impl Script {
     const fn new(parts: &'static [&'static str]) -> Self {
-        Self { parts, source: OnceLock::new(), hash: OnceLock::new() }
+        Self {
+            parts,
+            source: OnceLock::new(),
+            hash: OnceLock::new(),
+        }
     }
 
     fn source(&self) -> &str {
@@ -66,13 +70,21 @@ impl Script {
         let hash = match self.hash.get() {
             Some(hash) => hash.as_str(),
             None => {
-                let loaded = link.command("SCRIPT", keys.slot, vec!["LOAD".into(), self.source().into()]).await?;
+                let loaded = link
+                    .command("SCRIPT", keys.slot, vec!["LOAD".into(), self.source().into()])
+                    .await?;
                 let hash = loaded.as_string().ok_or_else(|| unexpected("SCRIPT LOAD"))?;
                 self.hash.get_or_init(|| hash)
             }
         };
         let mut call = Vec::with_capacity(arguments.len() + 7);
-        call.extend([hash.into(), Value::Integer(3), keys.log.into(), keys.record.into(), keys.patch.into()]);
+        call.extend([
+            hash.into(),
+            Value::Integer(3),
+            keys.log.into(),
+            keys.record.into(),
+            keys.patch.into(),
+        ]);
         call.extend([link.publish().into(), keys.wake.into()]);
         call.extend(arguments);
         match link.send("EVALSHA", keys.slot, call.clone()).await {
@@ -99,17 +111,27 @@ impl Keys {
     pub(super) fn of(job: &JobId) -> Self {
         let name = |what| format!("{{{job}}}:{what}");
         let slot = fred::util::redis_keyslot(job.as_str().as_bytes());
-        Self { log: name("log"), record: name("job"), patch: name("patch"), wake: name("wake"), slot }
+        Self {
+            log: name("log"),
+            record: name("job"),
+            patch: name("patch"),
+            wake: name("wake"),
+            slot,
+        }
     }
 }
 
 pub(super) fn unexpected(command: &str) -> Error {
-    Error::Damaged { what: format!("the server's answer to {command} has another form") }
+    Error::Damaged {
+        what: format!("the server's answer to {command} has another form"),
+    }
 }
 
 /// The verdicts of `common.lua`.
 fn answer(value: Value) -> Result<Vec<Value>> {
-    let Value::Array(mut parts) = value else { return Err(unexpected("a script")) };
+    let Value::Array(mut parts) = value else {
+        return Err(unexpected("a script"));
+    };
     let rest = parts.split_off(1.min(parts.len()));
     let verdict = parts.first().and_then(Value::as_i64);
     match verdict {
@@ -118,7 +140,9 @@ fn answer(value: Value) -> Result<Vec<Value>> {
         Some(2) => Err(Error::Erased),
         Some(3) => Err(Error::Ended),
         Some(4) => Err(Error::Fenced),
-        Some(5) => Err(Error::Behind { expected: number(&rest, 0)? }),
+        Some(5) => Err(Error::Behind {
+            expected: number(&rest, 0)?,
+        }),
         Some(6) => Err(Error::Claimed),
         Some(7) => Err(Error::OtherOwner),
         _ => Err(unexpected("a script")),
@@ -127,5 +151,8 @@ fn answer(value: Value) -> Result<Vec<Value>> {
 
 /// The whole number at a place of a script's answer.
 pub(super) fn number(answer: &[Value], at: usize) -> Result<u64> {
-    answer.get(at).and_then(Value::as_u64).ok_or_else(|| unexpected("a script"))
+    answer
+        .get(at)
+        .and_then(Value::as_u64)
+        .ok_or_else(|| unexpected("a script"))
 }

@@ -72,7 +72,11 @@ pub(super) struct Listening {
 
 impl Wakes {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { shared: Arc::default(), settings, task: Mutex::new(None) }
+        Self {
+            shared: Arc::default(),
+            settings,
+            task: Mutex::new(None),
+        }
     }
 
     /// How many jobs are followed.
@@ -91,11 +95,15 @@ impl Wakes {
                 channels.came.push(channel.clone());
             }
         }
-        self.task.lock().get_or_insert_with(|| {
-            tokio::spawn(serve(self.shared.clone(), self.settings.clone())).abort_handle()
-        });
+        self.task
+            .lock()
+            .get_or_insert_with(|| tokio::spawn(serve(self.shared.clone(), self.settings.clone())).abort_handle());
         self.shared.changed.notify_one();
-        Listening { shared: self.shared.clone(), channel, wake }
+        Listening {
+            shared: self.shared.clone(),
+            channel,
+            wake,
+        }
     }
 }
 
@@ -122,7 +130,9 @@ impl Listening {
 impl Drop for Listening {
     fn drop(&mut self) {
         let mut channels = self.shared.channels.lock();
-        let Some(followers) = channels.followers.get_mut(&self.channel) else { return };
+        let Some(followers) = channels.followers.get_mut(&self.channel) else {
+            return;
+        };
         followers.retain(|wake| !std::ptr::eq(wake.as_ptr(), Arc::as_ptr(&self.wake)));
         if followers.is_empty() {
             channels.followers.remove(&self.channel);
@@ -207,14 +217,23 @@ async fn reconcile(shared: &Shared, link: &Link, subscribed: &mut HashSet<String
         let mut channels = shared.channels.lock();
         let (came, went) = (std::mem::take(&mut channels.came), std::mem::take(&mut channels.went));
         let followed = |channel: &String| channels.followers.contains_key(channel);
-        let came: Vec<_> = came.into_iter().filter(|c| followed(c) && !subscribed.contains(c)).collect();
-        let went: Vec<_> = went.into_iter().filter(|c| !followed(c) && subscribed.remove(c)).collect();
+        let came: Vec<_> = came
+            .into_iter()
+            .filter(|c| followed(c) && !subscribed.contains(c))
+            .collect();
+        let went: Vec<_> = went
+            .into_iter()
+            .filter(|c| !followed(c) && subscribed.remove(c))
+            .collect();
         (came, went)
     };
     // On a cluster each channel has a slot, and so perhaps a node, of its own.
     let at_once = if link.is_clustered() { 1 } else { AT_ONCE };
     let mut left = came.as_slice();
-    while let Some((some, rest)) = left.split_at_checked(at_once.min(left.len())).filter(|(some, _)| !some.is_empty()) {
+    while let Some((some, rest)) = left
+        .split_at_checked(at_once.min(left.len()))
+        .filter(|(some, _)| !some.is_empty())
+    {
         let done = if link.is_clustered() {
             link.client().ssubscribe(some.to_vec()).await
         } else {

@@ -2,7 +2,7 @@
 -- `entries` is one MessagePack array, for each entry the number of its fields' names and values and then these: one
 -- argument costs the server half of what hundreds do. `stages` is empty or "phase started duration exit" per stage.
 local id, fence, number = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local answer = 'a:' .. int(number % 16) .. ':' .. id
+local answer = 'a:' .. int(number % ANSWERS) .. ':' .. id
 local state, head, held_from, unused, replid, lines, redactions, gaps, known, answered =
   unpack(call('HMGET', RECORD, 'state', 'head', 'held_from', 'unused', 'replid', 'lines', 'redactions', 'gaps',
     'w:' .. id, answer))

@@ -63,14 +63,14 @@ local function write_end(record, at)
     fields[#fields + 1] = record[count]
   end
   call('XADD', LOG, head, unpack(fields))
-  for field, value in pairs(record) do
-    if string.sub(field, 1, 2) == 'w:' then
-      changed[#changed + 1] = field
-      changed[#changed + 1] = (string.gsub(value, '%d+$', '0'))
-    end
-  end
   if #changed > 0 then
     call('HSET', RECORD, unpack(changed))
+  end
+  -- Nobody holds a lease on what is over.
+  for field, value in pairs(record) do
+    if string.sub(field, 1, 2) == 'w:' then
+      call('HSET', RECORD, field, (string.gsub(value, '%d+$', '0')))
+    end
   end
   save(record, { state = 'ended', head = head, ended = at })
   call('HDEL', RECORD, 'since')

@@ -1,10 +1,10 @@
 //! The live stream, over real sockets.
 
-mod common;
+
 
 use std::time::Duration;
 
-use common::{Events, Gateway, settings, until, within};
+use crate::common::{Events, Gateway, settings, until, within};
 use log_model::{Outcome, Seq};
 use stream_store::Ending;
 use tailwater_gateway::{Settings, StreamLimits};
@@ -222,7 +222,7 @@ async fn limits_are_per_job_and_per_user_and_a_place_is_free_within_a_second() {
     let limits = StreamLimits { per_job: 2, per_owner: 3, process: 100 };
     let gateway = Gateway::with(Settings { streams: limits, ..settings() }).await;
     let (one, two, three) = (gateway.job("ana").await, gateway.job("ana").await, gateway.job("ana").await);
-    let open = async |job: &common::Job| {
+    let open = async |job: &crate::common::Job| {
         let mut events = gateway.get_as("ana", &job.stream()).events().await;
         events.expect("hello").await;
         events

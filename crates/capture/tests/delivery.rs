@@ -1,0 +1,366 @@
+//! Every line reaches the store once and in order, whatever the store does meanwhile, or waits on disk until it can.
+
+mod common;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use capture::{Capture, CaptureOptions, Report, StoreSource, flush};
+use common::{Fault, Shaky};
+use log_model::{JobId, Outcome, Owner, OwnerId, Source};
+use proptest::prelude::*;
+use redact::Redactor;
+use stream_store::{Ending, Error, LogStore, State};
+use tempfile::TempDir;
+
+struct Place {
+    folder: TempDir,
+    store: Arc<Shaky>,
+    job: JobId,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let store = Shaky::open(&folder.path().join("log.sqlite"));
+        Self { folder, store, job: JobId::new("build-42").expect("it is an id") }
+    }
+
+    fn spools(&self) -> PathBuf {
+        self.folder.path().join("spool")
+    }
+
+    fn spool_files(&self) -> usize {
+        std::fs::read_dir(self.spools()).map_or(0, Iterator::count)
+    }
+
+    fn options(&self) -> CaptureOptions {
+        let mut options = CaptureOptions::new(self.job.clone());
+        options.owner = Some(Owner::user(OwnerId::new("user_ana").expect("it is an owner")));
+        options.spool_dir = self.spools();
+        options.flush_timeout = Duration::from_secs(20);
+        options
+    }
+
+    fn capture(&self) -> Capture {
+        self.capture_with(self.options())
+    }
+
+    fn capture_with(&self, options: CaptureOptions) -> Capture {
+        Capture::start(Arc::clone(&self.store), redactor(), options)
+    }
+
+    fn as_store(&self) -> Arc<dyn LogStore> {
+        Arc::clone(&self.store) as Arc<dyn LogStore>
+    }
+}
+
+fn redactor() -> Redactor {
+    Redactor::builder().build().expect("the built-in rules are sound")
+}
+
+fn succeeded() -> Option<Ending> {
+    Some(Ending { outcome: Outcome::Succeeded, exit_code: Some(0) })
+}
+
+fn numbered(numbers: std::ops::Range<usize>) -> Vec<String> {
+    numbers.map(|n| format!("line number {n}")).collect()
+}
+
+async fn write(capture: &Capture, numbers: std::ops::Range<usize>) {
+    for line in numbered(numbers) {
+        capture.write(Source::Stdout, format!("{line}\n").as_bytes()).await;
+    }
+}
+
+#[track_caller]
+fn assert_complete(report: &Report) {
+    assert!(report.delivered && report.spool_left.is_none() && report.lines_lost == 0, "{report:?}");
+    assert_eq!(report.message(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_arrive_in_order_and_the_job_ends() {
+    let place = Place::new();
+    let capture = place.capture();
+    write(&capture, 0..1000).await;
+    let report = capture.finish(succeeded()).await;
+    assert_complete(&report);
+    assert_eq!(report.lines, 1000);
+    assert_eq!(place.store.lines(&place.job).await, numbered(0..1000));
+    assert_eq!(place.store.texts(&place.job).await.last().map(String::as_str), Some("ended succeeded Some(0)"));
+    assert_eq!(place.store.record(&place.job).await.state, State::Ended);
+    assert_eq!(place.spool_files(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_registered_while_it_runs_is_hidden_from_then_on() {
+    let place = Place::new();
+    let capture = place.capture();
+    let secret = ["correct", "horse", "battery"].join("-");
+    capture.redactor().register(&secret);
+    let (first, second) = secret.split_at(9);
+    capture.write(Source::Stderr, format!("token {first}").as_bytes()).await;
+    capture.write(Source::Stderr, format!("{second}!\n").as_bytes()).await;
+    let report = capture.finish(None).await;
+    assert_complete(&report);
+    assert_eq!(report.redactions, 1);
+    assert_eq!(place.store.texts(&place.job).await, ["stderr: token [REDACTED]!"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_log_is_live() {
+    let place = Place::new();
+    let capture = place.capture();
+    for n in 1..=3 {
+        capture.write(Source::Stdout, b"a line\n").await;
+        place.store.wait_for(&place.job, n).await;
+    }
+    assert_complete(&capture.finish(None).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prompt_without_a_newline_is_shown_after_a_while() {
+    let place = Place::new();
+    let capture = place.capture();
+    capture.write(Source::Stdout, b"Ok to proceed? (y) ").await;
+    place.store.wait_for(&place.job, 1).await;
+    capture.write(Source::Stdout, b"\nproceeding\n").await;
+    assert_complete(&capture.finish(None).await);
+    assert_eq!(place.store.lines(&place.job).await, ["Ok to proceed? (y) ", "proceeding"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_comes_late_gets_everything() {
+    let place = Place::new();
+    place.store.go_away(true);
+    let capture = place.capture();
+    write(&capture, 0..500).await;
+    place.store.go_away(false);
+    assert_complete(&capture.finish(succeeded()).await);
+    assert_eq!(place.store.lines(&place.job).await, numbered(0..500));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_cannot_be_connected_to_yet_is_tried_again() {
+    let place = Place::new();
+    let tries = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let source = {
+        let (store, tries) = (place.as_store(), Arc::clone(&tries));
+        StoreSource::connecting(move || {
+            let (store, tries) = (Arc::clone(&store), Arc::clone(&tries));
+            async move {
+                if tries.fetch_add(1, Ordering::SeqCst) < 3 {
+                    return Err(Error::Unavailable { source: "refused".into() });
+                }
+                Ok(store)
+            }
+        })
+    };
+    let capture = Capture::start(source, redactor(), place.options());
+    write(&capture, 0..10).await;
+    assert_complete(&capture.finish(None).await);
+    assert_eq!(place.store.lines(&place.job).await, numbered(0..10));
+    assert_eq!(tries.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_was_taken_is_taken_back() {
+    let place = Place::new();
+    place.store.plan([None, Some(Fault::Taken), Some(Fault::Taken)]);
+    let capture = place.capture();
+    write(&capture, 0..300).await;
+    assert_complete(&capture.finish(succeeded()).await);
+    assert_eq!(place.store.lines(&place.job).await, numbered(0..300));
+    assert_eq!(place.store.hit.lock().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_store_asks_for_again_is_sent_again_and_known_again() {
+    let place = Place::new();
+    let capture = place.capture();
+    write(&capture, 0..1000).await;
+    place.store.wait_for(&place.job, 640).await;
+    place.store.ask_again(3);
+    write(&capture, 1000..1200).await;
+    assert_complete(&capture.finish(succeeded()).await);
+    assert_eq!(place.store.lines(&place.job).await, numbered(0..1200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_delivered_in_time_waits_on_disk_for_the_next_flush() {
+    let place = Place::new();
+    let mut options = place.options();
+    options.flush_timeout = Duration::from_millis(200);
+    place.store.go_away(true);
+    let capture = place.capture_with(options);
+    write(&capture, 0..700).await;
+    let report = capture.finish(succeeded()).await;
+    assert!(!report.delivered);
+    assert_eq!((report.lines_left, report.lines_lost), (700, 0));
+    let message = report.message().expect("there is something to say");
+    assert!(message.contains("700 lines wait in") && message.contains("flush"), "{message}");
+
+    place.store.go_away(false);
+    let flushed = flush(&place.as_store(), &place.spools(), None).await.expect("the store is back");
+    assert_eq!((flushed.delivered, flushed.entries), (1, 700));
+    assert_eq!(place.store.lines(&place.job).await, numbered(0..700));
+    assert_eq!(place.store.texts(&place.job).await.last().map(String::as_str), Some("ended succeeded Some(0)"));
+    assert_eq!(place.spool_files(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_run_delivers_what_the_last_one_left_before_its_own() {
+    let place = Place::new();
+    let mut options = place.options();
+    options.flush_timeout = Duration::from_millis(100);
+    place.store.go_away(true);
+    let first = place.capture_with(options);
+    write(&first, 0..100).await;
+    assert!(!first.finish(None).await.delivered);
+    place.store.go_away(false);
+
+    let second = place.capture();
+    write(&second, 100..200).await;
+    assert_complete(&second.finish(succeeded()).await);
+    assert_eq!(place.store.lines(&place.job).await, numbered(0..200));
+    assert_eq!(place.spool_files(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_lost_before_the_end_does_not_double_a_line() {
+    let place = Place::new();
+    let mut options = place.options();
+    options.flush_timeout = Duration::from_millis(300);
+    let first = place.capture_with(options);
+    write(&first, 0..64).await;
+    place.store.wait_for(&place.job, 64).await;
+    // The batch lands, its answer does not, and then nothing answers any more.
+    place.store.plan(std::iter::repeat_n(Some(Fault::After), 1000));
+    write(&first, 64..100).await;
+    place.store.wait_for(&place.job, 100).await;
+    place.store.go_away(true);
+    let report = first.finish(None).await;
+    assert!(!report.delivered && report.spool_left.is_some());
+    place.store.go_away(false);
+    flush(&place.as_store(), &place.spools(), Some(&place.job)).await.expect("the store is back");
+    assert_eq!(place.store.lines(&place.job).await, numbered(0..100));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_killed_leaves_a_gap_that_says_so() {
+    let place = Place::new();
+    let killed = place.capture();
+    write(&killed, 0..10).await;
+    place.store.wait_for(&place.job, 10).await;
+    drop(killed);
+    let second = place.capture();
+    write(&second, 10..20).await;
+    assert_complete(&second.finish(succeeded()).await);
+    let texts = place.store.texts(&place.job).await;
+    assert_eq!(texts[10], "gap None writer_killed");
+    assert_eq!(place.store.lines(&place.job).await, numbered(0..20));
+    assert_eq!(place.spool_files(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_for_an_ended_job_stay_in_their_file_and_are_counted() {
+    let place = Place::new();
+    let first = place.capture();
+    write(&first, 0..5).await;
+    assert_complete(&first.finish(succeeded()).await);
+    let second = place.capture();
+    write(&second, 5..8).await;
+    let report = second.finish(None).await;
+    assert_eq!((report.delivered, report.lines_left), (false, 3));
+    assert!(matches!(report.trouble, Some(Error::Ended)), "{report:?}");
+    assert!(report.message().expect("there is something to say").starts_with("the job has ended; 3 lines wait in"));
+    assert_eq!(place.store.lines(&place.job).await, numbered(0..5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_of_somebody_else_takes_no_lines() {
+    let place = Place::new();
+    let other = Owner::user(OwnerId::new("user_bob").expect("it is an owner"));
+    place.store.open(&place.job, &other, log_model::Timestamp::from_millis(1)).await.expect("it answers");
+    let capture = place.capture();
+    write(&capture, 0..3).await;
+    let report = capture.finish(None).await;
+    assert!(matches!(report.trouble, Some(Error::OtherOwner)), "{report:?}");
+    assert!(place.store.lines(&place.job).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_output_larger_than_memory_waits_on_disk() {
+    let place = Place::new();
+    place.store.go_away(true);
+    let capture = place.capture();
+    let wide = "x".repeat(500);
+    for n in 0..40_000 {
+        capture.write(Source::Stdout, format!("{n} {wide}\n").as_bytes()).await;
+    }
+    place.store.go_away(false);
+    let report = capture.finish(succeeded()).await;
+    assert_complete(&report);
+    let lines = place.store.lines(&place.job).await;
+    assert_eq!(lines.len(), 40_000);
+    assert!(lines.iter().enumerate().all(|(n, line)| line.starts_with(&format!("{n} "))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_spool_keeps_head_and_tail_and_says_how_many_lines_are_missing() {
+    let place = Place::new();
+    place.store.go_away(true);
+    let mut options = place.options();
+    options.spool_limit = 12 * 1024 * 1024;
+    let capture = place.capture_with(options);
+    let wide = "x".repeat(500);
+    for n in 0..60_000 {
+        capture.write(Source::Stdout, format!("{n} {wide}\n").as_bytes()).await;
+    }
+    place.store.go_away(false);
+    let report = capture.finish(succeeded()).await;
+    assert!(report.delivered && report.lines_lost > 0, "{report:?}");
+    assert!(report.message().expect("there is something to say").contains("lines are lost"));
+    let entries = place.store.entries(&place.job).await;
+    let texts: Vec<String> = entries.iter().map(common::said).collect();
+    let gap = texts.iter().position(|text| text.starts_with("gap")).expect("there is a gap");
+    assert_eq!(texts[gap], format!("gap Some({}) spool_full", report.lines_lost));
+    let numbers: Vec<usize> = place
+        .store
+        .lines(&place.job)
+        .await
+        .iter()
+        .map(|line| line.split(' ').next().expect("it begins with a number").parse().expect("it is a number"))
+        .collect();
+    assert_eq!(numbers.len() as u64 + report.lines_lost, 60_000);
+    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "in order");
+    assert_eq!((numbers[0], *numbers.last().expect("there are lines")), (0, 59_999));
+    assert_eq!(numbers[gap - 1] as u64 + 1 + report.lines_lost, numbers[gap] as u64, "the gap stands where they are missing");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_faults_leave_every_line_once_and_in_order(
+        faults in prop::collection::vec(prop::option::of(prop::sample::select(vec![Fault::Before, Fault::After, Fault::Full, Fault::Taken])), 3..12),
+        again in prop::option::of(1_usize..4),
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("there are threads");
+        runtime.block_on(async {
+            let place = Place::new();
+            place.store.plan(faults);
+            let capture = place.capture();
+            write(&capture, 0..300).await;
+            if let Some(batches) = again {
+                place.store.ask_again(batches);
+            }
+            write(&capture, 300..700).await;
+            assert_complete(&capture.finish(succeeded()).await);
+            assert_eq!(place.store.lines(&place.job).await, numbered(0..700));
+        });
+    }
+}

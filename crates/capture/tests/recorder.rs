@@ -1,0 +1,122 @@
+//! What becomes of a line between the screen and the store.
+
+use std::time::Duration;
+
+use capture::{DISPLAY_LIMIT, QUIET, Recorder, RecorderOptions, SCAN_LIMIT};
+use log_model::{LogEvent, Recorded, Source, Timestamp};
+use redact::Redactor;
+
+const START: Timestamp = Timestamp::from_millis(1_000_000);
+
+fn secret() -> String {
+    ["correct", "horse", "battery", "staple"].join("-")
+}
+
+fn recorder() -> Recorder {
+    let redactor = Redactor::builder().known_secret(secret()).build().expect("the rules are sound");
+    Recorder::new(redactor.scrubber(), Source::Stderr, RecorderOptions::default())
+}
+
+/// Pieces, each after a pause, and the lines they make.
+fn lines(pieces: &[(Duration, &str)]) -> Vec<String> {
+    let mut recorder = recorder();
+    let mut entries = Vec::new();
+    let mut now = START;
+    for (pause, piece) in pieces {
+        now = now.plus(*pause);
+        recorder.tick(now, &mut entries);
+        recorder.push(piece.as_bytes(), now, &mut entries);
+    }
+    recorder.finish(now, &mut entries);
+    entries.iter().map(|entry| text(entry).to_owned()).collect()
+}
+
+fn text(entry: &Recorded) -> &str {
+    match &entry.event {
+        LogEvent::Line { text, .. } => text.as_str(),
+        other => panic!("a recorder makes lines, not {other:?}"),
+    }
+}
+
+const NOW: Duration = Duration::ZERO;
+
+#[test]
+fn an_unfinished_line_waits_for_a_quiet_moment() {
+    let mut recorder = recorder();
+    let mut entries = Vec::new();
+    recorder.push(b"Ok to proceed? (y) ", START, &mut entries);
+    assert_eq!(recorder.due(), Some(START.plus(QUIET)));
+    recorder.tick(START.plus(QUIET / 2), &mut entries);
+    assert!(entries.is_empty());
+    recorder.tick(START.plus(QUIET), &mut entries);
+    assert_eq!(entries.iter().map(text).collect::<Vec<_>>(), ["Ok to proceed? (y) "]);
+    assert_eq!(recorder.due(), None);
+}
+
+#[test]
+fn what_may_be_half_a_secret_is_not_shown_before_its_end() {
+    let whole = secret();
+    let (first, rest) = whole.split_at(12);
+    assert_eq!(lines(&[(NOW, first), (QUIET, rest), (NOW, "\n")]), ["[REDACTED]"]);
+}
+
+#[test]
+fn a_value_after_a_flushed_name_is_still_that_names_value() {
+    let value = ["Xk29", "vv01", "Lq88", "zR4t"].concat();
+    let seen = lines(&[(NOW, "api_key: "), (QUIET, &value), (NOW, "\nnext\n")]);
+    assert!(seen.iter().all(|line| !line.contains(&value)), "{seen:?}");
+    assert_eq!(seen.last().map(String::as_str), Some("next"));
+}
+
+#[test]
+fn nothing_inside_a_private_key_is_flushed() {
+    let begin = ["-----BEGIN", "PRIVATE KEY-----\n"].join(" ");
+    let seen = lines(&[(NOW, begin.as_str()), (NOW, "MIIEvQ: "), (QUIET, "IBADAN\n")]);
+    assert!(seen.iter().all(|line| !line.contains("MIIE") && !line.contains("IBADAN")), "{seen:?}");
+}
+
+#[test]
+fn a_secret_split_by_colours_and_rewrites_is_hidden() {
+    let whole = secret();
+    let (first, rest) = whole.split_at(5);
+    assert_eq!(lines(&[(NOW, &format!("\x1b[31m{first}\x1b[0m\x1b[1m{rest}\x1b[0m\n"))]), ["[REDACTED]"]);
+    assert_eq!(lines(&[(NOW, &format!("loading...\r\x1b[K{first}xx\x08\x08{rest}\n"))]), ["[REDACTED]"]);
+}
+
+#[test]
+fn a_cut_never_reveals_half_a_secret() {
+    let whole = secret();
+    for before in [DISPLAY_LIMIT - 10, SCAN_LIMIT - 10, DISPLAY_LIMIT - whole.len()] {
+        let seen = lines(&[(NOW, &format!("{}{whole}{}\n", "x ".repeat(before / 2), "y ".repeat(50_000)))]);
+        assert!(seen.iter().all(|line| !line.contains(&whole[..8])), "before {before}");
+        assert!(seen.iter().all(|line| line.len() <= DISPLAY_LIMIT));
+    }
+}
+
+#[test]
+fn a_line_that_is_nothing_but_secrets_up_to_the_end_of_the_scan_shows_none() {
+    // Hiding shrinks the line so much that the place where the scan ended comes close to what is shown.
+    let whole = secret();
+    let raw = format!("{whole} ").repeat(SCAN_LIMIT / (whole.len() + 1) + 10);
+    for shift in 0..whole.len() {
+        let seen = lines(&[(NOW, &format!("{}{raw}\n", "z".repeat(shift)))]);
+        assert!(seen.iter().all(|line| !line.contains("correct")), "shift {shift}");
+    }
+}
+
+#[test]
+fn an_entry_says_when_where_and_for_what_a_line_was_written() {
+    let options = {
+        let mut options = RecorderOptions::default();
+        options.phase = Some("install".parse().expect("it is a phase"));
+        options
+    };
+    let redactor = Redactor::builder().build().expect("the rules are sound");
+    let mut recorder = Recorder::new(redactor.scrubber(), Source::Stderr, options);
+    let mut entries = Vec::new();
+    recorder.push(b"npm warn deprecated glob@7.1.3: old\n", START, &mut entries);
+    let entry = &entries[0];
+    assert_eq!((entry.ts, entry.phase.as_ref().map(|phase| phase.as_str())), (START, Some("install")));
+    let LogEvent::Line { source, class, cut, .. } = &entry.event else { panic!("it is a line") };
+    assert_eq!((*source, *class, *cut), (Source::Stderr, Some(log_model::Class::Deprecated), None));
+}
