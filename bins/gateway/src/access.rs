@@ -88,6 +88,16 @@ pub trait Gatekeeper: std::fmt::Debug + Send + Sync + 'static {
         true
     }
 
+    /// How often a credential was not accepted, by reason: labels from a closed list.
+    fn rejections(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
+    /// Whether outdated keys are in use because fresh ones cannot be had.
+    fn keys_are_stale(&self) -> bool {
+        false
+    }
+
     /// An item whenever the accepted keys change. Never ends early; unless overridden, nothing ever comes.
     fn key_changes(&self) -> BoxStream<'static, ()> {
         stream::pending().boxed()

@@ -12,7 +12,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::access::Denied;
 use crate::answer::{self, Refusal};
 use crate::app::App;
 use crate::body::Body;
@@ -29,7 +28,6 @@ pub(crate) struct Metrics {
     events: Counter,
     bytes: Counter,
     farewells: Family<Labels<2>, Counter>,
-    rejections: Family<Labels<1>, Counter>,
     pub(crate) connections: Gauge,
     pub(crate) refused_connections: Counter,
 }
@@ -44,7 +42,6 @@ impl Default for Metrics {
             events: Counter::default(),
             bytes: Counter::default(),
             farewells: Family::default(),
-            rejections: Family::default(),
             connections: Gauge::default(),
             refused_connections: Counter::default(),
         }
@@ -64,17 +61,6 @@ impl Metrics {
 
     pub(crate) fn sent(&self, bytes: usize) {
         self.bytes.inc_by(bytes as u64);
-    }
-
-    pub(crate) fn denied(&self, denied: Denied) {
-        let reason = match denied {
-            Denied::Missing => "missing",
-            Denied::Expired => "expired",
-            Denied::Invalid => "invalid",
-            Denied::Origin => "origin",
-            Denied::Unavailable => "unavailable",
-        };
-        self.rejections.get_or_create(&[("reason", reason.to_owned())]).inc();
     }
 
     pub(crate) fn left(&self, farewell: Farewell) {
@@ -101,7 +87,13 @@ impl Metrics {
         let help = "Bytes of streams and downloads handed to connections";
         registry.register_with_unit("sent", help, Unit::Bytes, self.bytes.clone());
         registry.register("farewells", "Streams ended before their job, by event and reason", self.farewells.clone());
-        registry.register("rejections", "Credentials not accepted, by reason", self.rejections.clone());
+        let rejections: Family<Labels<1>, Counter> = Family::default();
+        for (reason, count) in app.gatekeeper.rejections() {
+            rejections.get_or_create(&[("reason", reason.to_owned())]).inc_by(count);
+        }
+        registry.register("rejections", "Credentials not accepted, by reason", rejections);
+        let help = "Whether outdated signing keys are in use because fresh ones cannot be had";
+        registry.register("keys_stale", help, now(usize::from(app.gatekeeper.keys_are_stale())));
         registry.register("connections", "Connections open now", self.connections.clone());
         let help = "Connections closed at once because there were too many";
         registry.register("refused_connections", help, self.refused_connections.clone());

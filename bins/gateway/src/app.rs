@@ -42,6 +42,8 @@ pub struct Settings {
     pub drain_deadline: Duration,
     /// Over how long the farewells of many streams are spread.
     pub spread: Duration,
+    /// How long an open stream waits for a store that is away before it says goodbye.
+    pub patience: Duration,
     /// How many streams may be open.
     pub streams: StreamLimits,
     /// How many pages one user may ask for in a second.
@@ -68,7 +70,8 @@ impl Default for Settings {
             retry: Duration::from_secs(2),
             drain_notice: Duration::from_secs(10),
             drain_deadline: Duration::from_secs(25),
-            spread: live::SPREAD,
+            spread: Duration::from_secs(5),
+            patience: Duration::from_secs(30),
             streams: StreamLimits::default(),
             page_rate: 20.0,
             page_max_bytes: 4 << 20,
@@ -102,7 +105,7 @@ pub struct App {
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
     pub(crate) streams: Arc<Streams>,
-    gatekeeper: Arc<dyn Gatekeeper>,
+    pub(crate) gatekeeper: Arc<dyn Gatekeeper>,
     page_rate: PageRate,
     draining: AtomicBool,
     store_answers: tokio::sync::Mutex<Option<(Instant, bool)>>,
@@ -235,10 +238,7 @@ impl App {
     }
 
     async fn identify(&self, head: &Head) -> std::result::Result<Identity, Refusal> {
-        let identity = self.gatekeeper.identify(head).await.map_err(|denied| {
-            self.metrics.denied(denied);
-            denied
-        })?;
+        let identity = self.gatekeeper.identify(head).await?;
         tracing::Span::current().record("owner", identity.user.as_str());
         Ok(identity)
     }
@@ -334,7 +334,7 @@ impl App {
     }
 
     /// Asks the store at most once a second, however often readiness is asked for.
-    async fn store_answers(&self) -> bool {
+    pub(crate) async fn store_answers(&self) -> bool {
         const FRESH: Duration = Duration::from_secs(1);
         const PATIENCE: Duration = Duration::from_secs(2);
         let mut known = self.store_answers.lock().await;

@@ -1,5 +1,6 @@
 //! The gatekeeper of production: Clerk session tokens.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use futures::stream::{self, BoxStream};
 use http::header;
 use http::request::Parts;
 use log_model::{Owner, OwnerId};
+use parking_lot::Mutex;
 
 use crate::access::{Denied, Gatekeeper, Identity, Key};
 use crate::answer::Origins;
@@ -20,6 +22,7 @@ pub struct ClerkGatekeeper {
     verifier: Verifier,
     cookie: String,
     origins: Origins,
+    rejections: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl ClerkGatekeeper {
@@ -27,23 +30,40 @@ impl ClerkGatekeeper {
     /// one: `__session_<suffix>`.
     pub fn new(verifier: Verifier, cookie_suffix: Option<&str>, origins: Origins) -> Self {
         let cookie = cookie_suffix.map_or(SESSION_COOKIE.to_owned(), |suffix| format!("{SESSION_COOKIE}_{suffix}"));
-        Self { verifier, cookie, origins }
+        Self { verifier, cookie, origins, rejections: Mutex::default() }
+    }
+
+    /// Counts a rejection under its reason; the reader hears no more than its class.
+    fn denied(&self, rejection: Rejection) -> Denied {
+        self.count(rejection.reason());
+        match rejection.class() {
+            Class::Missing => Denied::Missing,
+            Class::Expired => Denied::Expired,
+            Class::Unavailable => Denied::Unavailable,
+            Class::Invalid => Denied::Invalid,
+        }
+    }
+
+    fn count(&self, reason: &'static str) {
+        tracing::debug!(reason, "credential not accepted");
+        *self.rejections.lock().entry(reason).or_default() += 1;
     }
 }
 
 #[async_trait]
 impl Gatekeeper for ClerkGatekeeper {
     async fn identify(&self, head: &Parts) -> Result<Identity, Denied> {
-        let (token, carrier) = token_from_headers(&head.headers, &self.cookie).map_err(denied)?;
+        let (token, carrier) = token_from_headers(&head.headers, &self.cookie).map_err(|rejection| self.denied(rejection))?;
         if carrier == Carrier::Cookie {
             // A browser sends the cookie whoever asks for it, so who asks has to be looked at. Two origins are none.
             let mut origins = head.headers.get_all(header::ORIGIN).iter();
             let foreign = origins.any(|origin| !self.origins.allows(origin));
             if foreign {
+                self.count("origin-not-allowed");
                 return Err(Denied::Origin);
             }
         }
-        let session = self.verifier.verify(token.expose(), SystemTime::now()).await.map_err(denied)?;
+        let session = self.verifier.verify(token.expose(), SystemTime::now()).await.map_err(|rejection| self.denied(rejection))?;
         let user = OwnerId::new(&session.user).map_err(|_| Denied::Invalid)?;
         let mut owners = vec![Owner::user(user.clone())];
         if let Some(org) = &session.org {
@@ -54,6 +74,14 @@ impl Gatekeeper for ClerkGatekeeper {
 
     fn ready(&self) -> bool {
         self.verifier.ready()
+    }
+
+    fn rejections(&self) -> Vec<(&'static str, u64)> {
+        self.rejections.lock().iter().map(|(reason, count)| (*reason, *count)).collect()
+    }
+
+    fn keys_are_stale(&self) -> bool {
+        self.verifier.key_status().stale
     }
 
     fn accepts(&self, key: &Key) -> bool {
@@ -70,15 +98,5 @@ impl Gatekeeper for ClerkGatekeeper {
             Some(((), keys))
         })
         .boxed()
-    }
-}
-
-fn denied(rejection: Rejection) -> Denied {
-    tracing::debug!(reason = rejection.reason(), "credential not accepted");
-    match rejection.class() {
-        Class::Missing => Denied::Missing,
-        Class::Expired => Denied::Expired,
-        Class::Unavailable => Denied::Unavailable,
-        Class::Invalid => Denied::Invalid,
     }
 }

@@ -26,10 +26,6 @@ use crate::wire::{self, Farewell, Frames, Hello};
 
 /// How much is put into one frame at most, where there is a choice: more would only lie about in buffers.
 const FRAME_BYTES: usize = 64 * 1024;
-/// How long an open stream waits for the store to come back before it says goodbye.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Over how long the farewells of many viewers are spread, so that their return is spread as well.
-pub(crate) const SPREAD: Duration = Duration::from_secs(5);
 
 /// What became of a request for a stream.
 pub(crate) enum Opened {
@@ -319,10 +315,13 @@ impl Live {
                 self.asked_to(leave);
                 Bytes::new()
             }
-            () = &mut self.timer => match self.due() {
-                Some(farewell) => self.leave(farewell),
-                None => self.heartbeat(),
-            },
+            () = &mut self.timer => {
+                self.look_for_the_store().await;
+                match self.due() {
+                    Some(farewell) => self.leave(farewell),
+                    None => self.heartbeat(),
+                }
+            }
         }
     }
 
@@ -395,6 +394,14 @@ impl Live {
         }
     }
 
+    /// On a quiet job nothing says that the store is back, so before giving up on it, it is asked.
+    async fn look_for_the_store(&mut self) {
+        let patience = self.app.settings.patience;
+        if self.troubled_since.is_some_and(|since| since + patience <= Instant::now()) && self.app.store_answers().await {
+            self.troubled_since = None;
+        }
+    }
+
     /// Why this stream has to end now, if it has to. Sets the timer to when to look again.
     fn due(&mut self) -> Option<Farewell> {
         if self.leaves.is_none() {
@@ -412,7 +419,7 @@ impl Live {
         if self.lease_ends <= now {
             return Some(Farewell::Reauth("lease"));
         }
-        if self.troubled_since.is_some_and(|since| since + PATIENCE <= now) {
+        if self.troubled_since.is_some_and(|since| since + self.app.settings.patience <= now) {
             return Some(Farewell::Unavailable(Refusal::StoreUnavailable.code()));
         }
         None
@@ -470,7 +477,7 @@ impl Live {
             at = at.min(leaves);
         }
         if let Some(since) = self.troubled_since {
-            at = at.min(since + PATIENCE);
+            at = at.min(since + self.app.settings.patience);
         }
         self.timer.as_mut().reset(at);
     }

@@ -59,7 +59,9 @@ pub async fn run(args: Run) -> Result<ExitCode, Error> {
         1 => ", 1 secret hidden".to_owned(),
         hidden => format!(", {hidden} secrets hidden"),
     };
-    eprintln!("tailwater: {} lines kept{hidden}; see them again with: tailwater serve", report.log.lines);
+    let lines = report.log.lines;
+    let lines = if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") };
+    eprintln!("tailwater: {lines} kept{hidden}; see them again with: tailwater serve");
     Ok(ExitCode::from(u8::try_from(report.exit.status()).unwrap_or(1)))
 }
 

@@ -40,7 +40,7 @@ impl Secret {
     /// When the system has no randomness to give.
     pub fn random() -> std::io::Result<Self> {
         let mut bytes = [0_u8; 32];
-        getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+        getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
         Ok(Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 

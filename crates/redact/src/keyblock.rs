@@ -234,15 +234,16 @@ fn is_strong(text: &[u8]) -> bool {
 }
 
 /// The next first line of a private key: where it begins and ends.
-fn find_begin(text: &[u8], mut from: usize) -> Option<(usize, usize)> {
+fn find_begin(text: &[u8], lower: usize) -> Option<(usize, usize)> {
+    let mut from = lower;
     while let Some(found) = memmem::find(&text[from..], b"BEGIN ") {
         let word = from + found;
         from = word + 6;
         let label_end = label_end(text, from);
         let label = &text[from..label_end];
         let private = memmem::find(label, b"PRIVATE KEY").is_some();
-        let dashes = text[..word].iter().rev().take_while(|byte| **byte == b'-' || **byte == b' ').count();
-        let after = text[label_end..].iter().take(8).take_while(|byte| **byte == b'-').count();
+        let dashes = text[lower..word].iter().rev().take(8).take_while(|byte| **byte == b'-' || **byte == b' ').count();
+        let after = text[label_end..].iter().take(5).take_while(|byte| **byte == b'-').count();
         if private && dashes >= 2 && after >= 2 {
             let lead = text[word - dashes..word].iter().take_while(|byte| **byte == b' ').count();
             return Some((word - dashes + lead, label_end + after));
@@ -252,13 +253,14 @@ fn find_begin(text: &[u8], mut from: usize) -> Option<(usize, usize)> {
 }
 
 /// The next last line of a private key.
-fn find_end(text: &[u8], mut from: usize) -> Option<(usize, usize)> {
+fn find_end(text: &[u8], lower: usize) -> Option<(usize, usize)> {
+    let mut from = lower;
     while let Some(found) = memmem::find(&text[from..], b"END ") {
         let word = from + found;
         from = word + 4;
         let label_end = label_end(text, from);
-        let dashes = text[..word].iter().rev().take(8).take_while(|byte| **byte == b'-' || **byte == b' ').count();
-        let after = text[label_end..].iter().take(8).take_while(|byte| **byte == b'-').count();
+        let dashes = text[lower..word].iter().rev().take(8).take_while(|byte| **byte == b'-' || **byte == b' ').count();
+        let after = text[label_end..].iter().take(5).take_while(|byte| **byte == b'-').count();
         if memmem::find(&text[from..label_end], b"PRIVATE KEY").is_some() && dashes >= 2 && after >= 2 {
             let lead = text[word - dashes..word].iter().take_while(|byte| **byte == b' ').count();
             return Some((word - dashes + lead, label_end + after));

@@ -164,7 +164,11 @@ fn judge(text: &[u8], range: Range<usize>, strength: Strength, written: Written,
     if name.len() >= 3 && name[name.len() - 3..].eq_ignore_ascii_case(b"pwd") && (value[0] == b'/' || value.get(1) == Some(&b':')) {
         return;
     }
-    if value::is_secret(value, strength, written) {
+    // A variable of the environment is set to a value and to nothing else, however plain the value looks.
+    let variable = name.len() >= 5 && name.contains(&b'_') && !name.iter().any(u8::is_ascii_lowercase);
+    let set = written == Written::Assigned || written == Written::Quoted && range.start >= 2 && text[range.start - 2] == b'=';
+    let plainly = strength == Strength::Token && variable && set && value.len() >= 8;
+    if value::is_secret(value, strength, written) || plainly && value::is_secret(value, Strength::Password, Written::Assigned) {
         let rule = match strength {
             Strength::Password => rules::PASSWORD,
             Strength::Token | Strength::Weak => rules::NAMED_SECRET,
@@ -270,9 +274,9 @@ fn strength(name: &[u8]) -> Option<Strength> {
     {
         return Some(Strength::Token);
     }
-    let weak: [&[u8]; 9] = [b"auth", b"session", b"cookie", b"salt", b"sig", b"signature", b"hmac", b"sid", b"authorization"];
-    // Alone, these two are headers, which `header` reads.
-    let header = words.len == 1 && (last == b"cookie" || last == b"authorization");
+    let weak: [&[u8]; 8] = [b"auth", b"session", b"cookie", b"salt", b"sig", b"signature", b"hmac", b"sid"];
+    // These are headers, which `header` reads.
+    let header = last == b"cookie" && (words.len == 1 || before == b"set");
     (weak.contains(&last) && !header).then_some(Strength::Weak)
 }
 

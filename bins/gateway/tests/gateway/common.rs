@@ -50,7 +50,7 @@ pub struct Gateway {
     pub clerk: Clerk,
     stop: Option<oneshot::Sender<()>>,
     pub serving: JoinHandle<tailwater_gateway::Result<()>>,
-    directory: TempDir,
+    _directory: TempDir,
 }
 
 pub fn settings() -> Settings {
@@ -104,7 +104,7 @@ impl Gateway {
         let serving = tokio::spawn(tailwater_gateway::serve(app, listener, Some(admin), async {
             let _ = stopped.await;
         }));
-        Self { address, admin: admin_address, store, clerk, stop: Some(stop), serving, directory }
+        Self { address, admin: admin_address, store, clerk, stop: Some(stop), serving, _directory: directory }
     }
 
     /// What SIGTERM does.
@@ -267,7 +267,6 @@ pub struct Event {
 
 /// A stream being read.
 pub struct Events {
-    pub status: StatusCode,
     pub headers: HeaderMap,
     pub retry: Option<Duration>,
     body: Incoming,
@@ -282,7 +281,7 @@ impl Events {
         let (head, body) = response.into_parts();
         assert_eq!(head.status, 200, "a stream was expected");
         let decoder = Decoder::default();
-        Self { status: head.status, headers: head.headers, retry: None, body, decoder, last_id: String::new(), raw: Vec::new() }
+        Self { headers: head.headers, retry: None, body, decoder, last_id: String::new(), raw: Vec::new() }
     }
 
     /// The next event; none once the stream is over.

@@ -192,3 +192,37 @@ async fn a_viewer_who_takes_nothing_is_let_go() {
     crate::common::until("it was let go", async || streams().await == "0").await;
     drop(stream);
 }
+
+#[tokio::test]
+async fn over_http_2_a_stream_that_is_not_taken_is_reset_and_its_neighbours_go_on() {
+    let deadlines = Deadlines { send: Duration::from_millis(300), ..Deadlines::default() };
+    let gateway = Gateway::with(Settings { deadlines, ..settings() }).await;
+    let (stalled, quiet) = (gateway.job("ana").await, gateway.job("ana").await);
+    let stream = TcpStream::connect(gateway.address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new())
+        .initial_stream_window_size(2048)
+        .handshake(hyper_util::rt::TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let mut ask = async |job: &crate::common::Job| {
+        let request = http::Request::get(format!("http://gateway.test{}", job.stream()))
+            .header("authorization", format!("Bearer {}", gateway.token("ana")))
+            .body(http_body_util::Empty::<bytes::Bytes>::new())
+            .unwrap();
+        within(sender.send_request(request)).await.unwrap()
+    };
+    let (not_read, read) = (ask(&stalled).await, ask(&quiet).await);
+    let mut events = crate::common::Events::of(read);
+    events.expect("hello").await;
+    for first in 0..20 {
+        stalled.lines(first * 100..=first * 100 + 99).await;
+    }
+    crate::common::until("it was let go", async || {
+        gateway.get_admin("/metrics").whole().await.text().contains("tailwater_gateway_streams 1\n")
+    })
+    .await;
+    quiet.lines(1..=1).await;
+    assert_eq!(events.expect("line").await.id, Some(1));
+    drop(not_read);
+}

@@ -1,5 +1,5 @@
 //! The real set-up for a test: a Redis server, an S3 server, a key server, and the programs as processes of their own.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "a module of several test files, each of which uses its own part")]
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

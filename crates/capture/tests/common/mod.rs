@@ -17,7 +17,7 @@ use stream_store::{
 
 /// What goes wrong with an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// It did not happen, and nobody says so.
     Before,
     /// It happened, and nobody says so.
@@ -30,18 +30,18 @@ pub enum Fault {
 
 /// The SQLite store, and faults before it.
 #[derive(Debug)]
-pub struct Shaky {
+pub(crate) struct Shaky {
     inner: SqliteStore,
     faults: Mutex<VecDeque<Option<Fault>>>,
-    pub hit: Mutex<Vec<Fault>>,
+    pub(crate) hit: Mutex<Vec<Fault>>,
     away: AtomicBool,
-    pub appends: AtomicUsize,
+    pub(crate) appends: AtomicUsize,
     /// The store forgets this many of the last batches once, as after a fail-over.
     forget: AtomicUsize,
 }
 
 impl Shaky {
-    pub fn open(path: &Path) -> Arc<Self> {
+    pub(crate) fn open(path: &Path) -> Arc<Self> {
         Arc::new(Self {
             inner: SqliteStore::open(path).expect("the file can be made"),
             faults: Mutex::default(),
@@ -53,17 +53,17 @@ impl Shaky {
     }
 
     /// The next appends go like this, one each; later ones well.
-    pub fn plan(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
+    pub(crate) fn plan(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
         self.faults.lock().extend(faults);
     }
 
     /// Whether every call fails.
-    pub fn go_away(&self, away: bool) {
+    pub(crate) fn go_away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
     }
 
     /// The next append is told to send again what it sent so many batches ago.
-    pub fn ask_again(&self, batches: usize) {
+    pub(crate) fn ask_again(&self, batches: usize) {
         self.forget.store(batches, Ordering::SeqCst);
     }
 
@@ -71,7 +71,7 @@ impl Shaky {
         if self.away.load(Ordering::SeqCst) { Err(no_answer()) } else { Ok(()) }
     }
 
-    pub async fn entries(&self, job: &JobId) -> Vec<LogEntry> {
+    pub(crate) async fn entries(&self, job: &JobId) -> Vec<LogEntry> {
         let mut entries = Vec::new();
         let head = self.inner.job(job).await.expect("it answers").map_or(Seq::ZERO, |record| record.head);
         while let Some(span) = Span::after(entries.last().map_or(Seq::ZERO, |entry: &LogEntry| entry.seq), head) {
@@ -83,12 +83,12 @@ impl Shaky {
     }
 
     /// The log in a form a test can compare with.
-    pub async fn texts(&self, job: &JobId) -> Vec<String> {
+    pub(crate) async fn texts(&self, job: &JobId) -> Vec<String> {
         self.entries(job).await.iter().map(said).collect()
     }
 
     /// Only its lines.
-    pub async fn lines(&self, job: &JobId) -> Vec<String> {
+    pub(crate) async fn lines(&self, job: &JobId) -> Vec<String> {
         let entries = self.entries(job).await;
         entries
             .iter()
@@ -99,12 +99,12 @@ impl Shaky {
             .collect()
     }
 
-    pub async fn record(&self, job: &JobId) -> JobRecord {
+    pub(crate) async fn record(&self, job: &JobId) -> JobRecord {
         self.inner.job(job).await.expect("it answers").expect("the job is known")
     }
 
     /// Waits until the log holds this many entries.
-    pub async fn wait_for(&self, job: &JobId, entries: u64) {
+    pub(crate) async fn wait_for(&self, job: &JobId, entries: u64) {
         let reached = async {
             loop {
                 if self.inner.job(job).await.ok().flatten().is_some_and(|record| record.head.get() >= entries) {
@@ -117,7 +117,7 @@ impl Shaky {
     }
 }
 
-pub fn said(entry: &LogEntry) -> String {
+pub(crate) fn said(entry: &LogEntry) -> String {
     match &entry.recorded.event {
         LogEvent::Line { source, text, .. } => format!("{source}: {text}"),
         LogEvent::Stage { state: StageState::Started } => "started".to_owned(),

@@ -1,0 +1,131 @@
+//! What holds for any line.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use redact::{MASK, Redactor};
+
+/// Pieces that rules look for, mixed with what surrounds them: random text alone would hardly ever meet a rule.
+fn piece() -> impl Strategy<Value = String> {
+    prop_oneof![
+        2 => "[ -~]{0,12}",
+        1 => "\\PC{0,6}",
+        3 => prop::sample::select(vec![
+            "password", "PASSWORD=", "token", "secret: ", "api_key=\"", "\"", "'", "=", ": ", " ", "\\n", "\\\"", "%22", "&quot;",
+            "://", "user:", "@", "@host", "Authorization: ", "Bearer ", "Basic ", "Cookie: ", "Set-Cookie: a=", ";", "mysql -p",
+            "curl -u ", "eyJ", "AKIA", "ghp_", "sk_live_", "xoxb-", "npm_", "SG.", ".", "[REDACTED]", "[", "]", "-----", "BEGIN ",
+            "END ", "PRIVATE KEY", "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----", "<password>", "</password>",
+            "--token ", "is ", "PuTTY-User-Key-File-2: x", "Private-Lines: 3", "é", "日", "${", "}", "\t",
+        ]).prop_map(str::to_owned),
+        2 => "[A-Za-z0-9_-]{8,48}",
+        1 => "[a-f0-9]{32,64}",
+    ]
+}
+
+fn line() -> impl Strategy<Value = String> {
+    prop::collection::vec(piece(), 0..14).prop_map(|pieces| pieces.concat().replace(['\n', '\r'], " "))
+}
+
+/// A value as people and generators make them; at least 8 characters, not of one letter.
+fn value() -> impl Strategy<Value = String> {
+    "[ -~]{4,20}[A-Za-z][0-9][!-~]{2,20}".prop_map(|value| value.trim().to_owned()).prop_filter("long enough", |v| {
+        v.len() >= 8 && !v.contains("REDACTED") && !v.contains("[R") && !v.contains("D]")
+    })
+}
+
+fn escaped(value: &str) -> String {
+    let json = serde_json::to_string(value).unwrap();
+    json[1..json.len() - 1].to_owned()
+}
+
+fn percent(value: &str) -> String {
+    value.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn scrubbing_what_was_scrubbed_changes_nothing(lines in prop::collection::vec(line(), 1..6)) {
+        let redactor = Redactor::builder().known_secret("zebra-crossing-7").build().unwrap();
+        let (mut first, mut second) = (redactor.scrubber(), redactor.scrubber());
+        for line in &lines {
+            let once = first.scrub(line);
+            let twice = second.scrub(once.text.as_str());
+            prop_assert_eq!(&twice.text, &once.text, "from {}", line);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_not_changed_names_no_rule_and_one_that_is_names_some(line in line()) {
+        let clean = Redactor::builder().build().unwrap().scrubber().scrub(&line);
+        if clean.text.as_str() == line {
+            prop_assert!(clean.masked.is_empty() || line.contains(MASK), "{:?}", clean.masked);
+        } else {
+            prop_assert!(!clean.masked.is_empty());
+            prop_assert!(clean.masked.iter().map(|m| m.count as usize).sum::<usize>() <= clean.text.as_str().matches(MASK).count());
+        }
+    }
+
+    #[test]
+    fn no_window_of_a_known_value_survives_in_any_coat(value in value(), before in line(), after in line(), coat in 0usize..6) {
+        let redactor = Redactor::builder().known_secret(value.clone()).build().unwrap();
+        let dressed = match coat {
+            0 => value.clone(),
+            1 => escaped(&value),
+            2 => escaped(&escaped(&value)),
+            3 => percent(&value),
+            4 => value.replace('\'', "'\\''"),
+            _ => value.to_uppercase(),
+        };
+        let clean = redactor.scrubber().scrub(&format!("{before} {dressed} {after}"));
+        // What the surroundings hold of it anyway is not the value's doing.
+        let around = format!("{before} {MASK} {after}").to_lowercase();
+        for window in dressed.to_lowercase().as_bytes().windows(8) {
+            let window = String::from_utf8_lossy(window).into_owned();
+            prop_assert!(around.contains(&window) || !clean.text.as_str().to_lowercase().contains(&window), "{} left {}", window, clean.text);
+        }
+    }
+
+    #[test]
+    fn a_scrubber_that_saw_other_lines_before_hides_no_less(before in line(), line in line()) {
+        let redactor = Redactor::builder().build().unwrap();
+        let mut used = redactor.scrubber();
+        used.scrub(&before);
+        prop_assume!(!used.holds_open() && !before.contains("BEGIN") && !before.contains("PuTTY"));
+        prop_assert_eq!(used.scrub(&line), redactor.scrubber().scrub(&line));
+    }
+}
+
+#[test]
+fn lines_of_nothing_but_keywords_take_linear_time() {
+    let redactor = Redactor::builder().known_secret("aaaaaaaaaaaaaaab").known_secret("abababababababac").build().unwrap();
+    let keywords = [
+        "eyJ", "password", "token=", "secret:\"", "://", "://a:b", "AKIA", "ghp_", "SG.", "sk_live_", "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY----- the cat sat ", "mysql ", "mysql -", "curl -u ", "Authorization: ", "Bearer ", "Cookie: a=", "a",
+        "ab", "%41", "\\\"", "&amp;", "&#", "key=", "password='", "token=\"", "<password>", "@", "://a:b@", "://x:y/@h", "BEGIN ",
+        "PuTTY-User-Key-File-", "x-amz-signature=", "_secret_", "xoxb-", "eyJaaaaaaaaaaaa.", "password is ", "--password ",
+        "{\"name\":\"password\",", "machine x password ",
+    ];
+    let mut slow = Vec::new();
+    for keyword in keywords {
+        let line = keyword.repeat((256 << 10) / keyword.len());
+        let mut scrubber = redactor.scrubber();
+        let start = Instant::now();
+        scrubber.scrub(&line);
+        let took = start.elapsed();
+        // Quadratic work on a line of this length takes minutes; the limit is generous for a busy machine.
+        if took > Duration::from_millis(500) {
+            slow.push(format!("{keyword:?}: {took:?}"));
+        }
+    }
+    assert!(slow.is_empty(), "{slow:#?}");
+}
+
+#[test]
+fn a_line_of_three_megabytes_is_scrubbed_whole() {
+    let secret = format!("sk_{}_{}", "live", "Ab1Cd2Ef3Gh4Ij5Kl6Mn7");
+    let line = format!("{}{secret}{}", "lorem ipsum ".repeat(125_000), " dolor sit amet".repeat(100_000));
+    let clean = Redactor::builder().build().unwrap().scrubber().scrub(&line);
+    assert_eq!(clean.text.as_str(), line.replace(&secret, MASK));
+}
