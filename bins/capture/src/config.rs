@@ -49,7 +49,10 @@ pub struct OwnerArgs {
 impl OwnerArgs {
     /// The owner, if one is named.
     pub fn owner(&self) -> Option<Owner> {
-        self.owner.clone().map(|id| Owner { kind: self.owner_kind, id })
+        self.owner.clone().map(|id| Owner {
+            kind: self.owner_kind,
+            id,
+        })
     }
 }
 
@@ -194,24 +197,60 @@ mod tests {
     #[test]
     fn a_run_takes_everything_behind_two_hyphens_as_its_command() {
         let args = Args::try_parse_from([
-            "tailwater-capture", "run", "--store", "sqlite:x.sqlite", "--job", "build-42", "--owner", "user_ana", "--phase",
-            "install", "--flush-timeout", "5s", "--spool-limit", "8KiB", "--end", "--", "npm", "install", "--pty",
+            "tailwater-capture",
+            "run",
+            "--store",
+            "sqlite:x.sqlite",
+            "--job",
+            "build-42",
+            "--owner",
+            "user_ana",
+            "--phase",
+            "install",
+            "--flush-timeout",
+            "5s",
+            "--spool-limit",
+            "8KiB",
+            "--end",
+            "--",
+            "npm",
+            "install",
+            "--pty",
         ])
         .expect("the flags are right");
-        let Verb::Run(run) = args.verb else { panic!("the verb is run") };
+        let Verb::Run(run) = args.verb else {
+            panic!("the verb is run")
+        };
         let options = run.options();
         assert_eq!(run.command, ["npm", "install", "--pty"]);
-        assert_eq!((options.spool_limit, options.flush_timeout), (8192, Duration::from_secs(5)));
+        assert_eq!(
+            (options.spool_limit, options.flush_timeout),
+            (8192, Duration::from_secs(5))
+        );
         assert!(options.end && !options.pty && !options.quiet);
-        assert_eq!(options.owner, Some(Owner::user(OwnerId::new("user_ana").expect("it is an id"))));
+        assert_eq!(
+            options.owner,
+            Some(Owner::user(OwnerId::new("user_ana").expect("it is an id")))
+        );
     }
 
     #[test]
     fn a_wrong_setting_is_named_with_what_was_expected() {
         let wrong = |flag: &str, value: &str| {
-            Args::try_parse_from(["tailwater-capture", "run", "--store", "sqlite:x", "--job", "j", flag, value, "--", "true"])
-                .expect_err("the value is wrong")
-                .to_string()
+            Args::try_parse_from([
+                "tailwater-capture",
+                "run",
+                "--store",
+                "sqlite:x",
+                "--job",
+                "j",
+                flag,
+                value,
+                "--",
+                "true",
+            ])
+            .expect_err("the value is wrong")
+            .to_string()
         };
         assert!(wrong("--phase", "Dev Server").contains("--phase"));
         assert!(wrong("--flush-timeout", "15").contains("unit"));

@@ -85,9 +85,10 @@ pub async fn run_verb(verb: Verb) -> Result<ExitCode, Error> {
 }
 
 async fn open(args: OpenArgs) -> Result<ExitCode, Error> {
-    let owner = args.owner.owner().ok_or_else(|| {
-        Error::Setting("a job needs an owner: give --owner, as in --owner user_2abc".to_owned())
-    })?;
+    let owner = args
+        .owner
+        .owner()
+        .ok_or_else(|| Error::Setting("a job needs an owner: give --owner, as in --owner user_2abc".to_owned()))?;
     let store = stream_store::connect(&args.store.store).await?;
     let job = &args.job.job;
     let record = store.open(job, &owner, SystemTime::now().into()).await?;
@@ -95,7 +96,9 @@ async fn open(args: OpenArgs) -> Result<ExitCode, Error> {
         tracing::warn!("{warning}");
     }
     if record.is_over() {
-        return Err(Error::Failed(format!("job {job} has already ended; nothing can be added to it")));
+        return Err(Error::Failed(format!(
+            "job {job} has already ended; nothing can be added to it"
+        )));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -105,7 +108,9 @@ async fn run(args: RunArgs) -> Result<ExitCode, Error> {
     let source = source(&args.store.store).await?;
     let options = args.options();
     let mut command = args.command.into_iter();
-    let program = command.next().ok_or_else(|| Error::Setting("there is no command to run".to_owned()))?;
+    let program = command
+        .next()
+        .ok_or_else(|| Error::Setting("there is no command to run".to_owned()))?;
     let report = capture::run(source, redactor, options, Command::new(program, command)).await?;
     for sentence in report.problem.into_iter().chain(report.log.message()) {
         say(&sentence);
@@ -138,9 +143,13 @@ async fn source(url: &StoreUrl) -> Result<StoreSource, Error> {
 /// # Errors
 /// [`Error::Setting`] when the file cannot be read.
 pub fn redactor(secret_env: &[String], secret_file: Option<&Path>) -> Result<Redactor, Error> {
-    let redactor = Redactor::builder().build().map_err(|error| Error::Failed(with_causes(&error)))?;
+    let redactor = Redactor::builder()
+        .build()
+        .map_err(|error| Error::Failed(with_causes(&error)))?;
     for (name, value) in std::env::vars_os() {
-        let (Some(name), value) = (name.to_str(), value.to_string_lossy()) else { continue };
+        let (Some(name), value) = (name.to_str(), value.to_string_lossy()) else {
+            continue;
+        };
         if redact::names_a_secret(name) || secret_env.iter().any(|secret| secret == name) {
             redactor.register(&value);
         }
@@ -155,20 +164,29 @@ fn register_file(redactor: &Redactor, path: &Path) -> Result<(), Error> {
     /// More is no list of secrets.
     const LIMIT: u64 = 1024 * 1024;
 
-    let unreadable = |error: std::io::Error| {
-        Error::Setting(format!("--secret-file: {} cannot be read: {error}", path.display()))
-    };
+    let unreadable =
+        |error: std::io::Error| Error::Setting(format!("--secret-file: {} cannot be read: {error}", path.display()));
     if std::fs::metadata(path).map_err(unreadable)?.len() > LIMIT {
-        return Err(Error::Setting(format!("--secret-file: {} is larger than 1 MiB", path.display())));
+        return Err(Error::Setting(format!(
+            "--secret-file: {} is larger than 1 MiB",
+            path.display()
+        )));
     }
     let bytes = std::fs::read(path).map_err(unreadable)?;
     let text = String::from_utf8_lossy(&bytes);
     // A key of many lines is one secret; so is every line, and the value in a NAME=value line.
     redactor.register(text.trim());
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    for line in text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
         redactor.register(line);
         if let Some((name, value)) = line.split_once('=')
-            && name.trim_start_matches("export ").bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            && name
+                .trim_start_matches("export ")
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'_')
         {
             redactor.register(value.trim().trim_matches(['"', '\'']));
         }
@@ -178,12 +196,18 @@ fn register_file(redactor: &Redactor, path: &Path) -> Result<(), Error> {
 
 async fn end(args: EndArgs) -> Result<ExitCode, Error> {
     let store = stream_store::connect(&args.store.store).await?;
-    let ending = Ending { outcome: args.outcome, exit_code: args.exit_code };
+    let ending = Ending {
+        outcome: args.outcome,
+        exit_code: args.exit_code,
+    };
     match store.end(&args.job.job, ending, SystemTime::now().into()).await {
         Ok(Ended::At(_)) => {}
         Ok(Ended::WhenLastWriterLeaves) => say("a command is still being recorded; the job ends when it does"),
         Err(StoreError::Ended) => {
-            return Err(Error::Failed(format!("job {} has already ended, with another outcome", args.job.job)));
+            return Err(Error::Failed(format!(
+                "job {} has already ended, with another outcome",
+                args.job.job
+            )));
         }
         Err(error) => return Err(error.into()),
     }
@@ -196,7 +220,11 @@ async fn flush(args: FlushArgs) -> Result<ExitCode, Error> {
     for (path, error) in &flushed.left {
         say(&format!("{} stays: {}", path.display(), with_causes(error)));
     }
-    Ok(if flushed.left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if flushed.left.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn say(sentence: &str) {

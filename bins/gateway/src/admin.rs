@@ -52,7 +52,9 @@ impl Metrics {
     pub(crate) fn answered(&self, route: &'static str, status: StatusCode, elapsed: Duration) {
         let labels = [("route", route.to_owned()), ("status", status.as_str().to_owned())];
         self.requests.get_or_create(&labels).inc();
-        self.latency.get_or_create(&[("route", route.to_owned())]).observe(elapsed.as_secs_f64());
+        self.latency
+            .get_or_create(&[("route", route.to_owned())])
+            .observe(elapsed.as_secs_f64());
     }
 
     pub(crate) fn events(&self, count: u32) {
@@ -68,7 +70,9 @@ impl Metrics {
             Farewell::Unavailable(reason) => ("unavailable", reason),
             Farewell::Reauth(reason) => ("reauth", reason),
         };
-        self.farewells.get_or_create(&[("event", event.to_owned()), ("reason", reason.to_owned())]).inc();
+        self.farewells
+            .get_or_create(&[("event", event.to_owned()), ("reason", reason.to_owned())])
+            .inc();
     }
 
     fn registry(&self, app: &App) -> Registry {
@@ -78,7 +82,11 @@ impl Metrics {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
             gauge
         };
-        registry.register("requests", "Requests answered, by route and status", self.requests.clone());
+        registry.register(
+            "requests",
+            "Requests answered, by route and status",
+            self.requests.clone(),
+        );
         let help = "Time to the answer's head, by route";
         registry.register_with_unit("answer", help, Unit::Seconds, self.latency.clone());
         registry.register("streams", "Streams open now", now(app.streams.len()));
@@ -86,7 +94,11 @@ impl Metrics {
         registry.register("events", "Events of job logs handed to streams", self.events.clone());
         let help = "Bytes of streams and downloads handed to connections";
         registry.register_with_unit("sent", help, Unit::Bytes, self.bytes.clone());
-        registry.register("farewells", "Streams ended before their job, by event and reason", self.farewells.clone());
+        registry.register(
+            "farewells",
+            "Streams ended before their job, by event and reason",
+            self.farewells.clone(),
+        );
         let rejections: Family<Labels<1>, Counter> = Family::default();
         for (reason, count) in app.gatekeeper.rejections() {
             rejections.get_or_create(&[("reason", reason.to_owned())]).inc_by(count);
@@ -97,7 +109,11 @@ impl Metrics {
         registry.register("connections", "Connections open now", self.connections.clone());
         let help = "Connections closed at once because there were too many";
         registry.register("refused_connections", help, self.refused_connections.clone());
-        registry.register("draining", "Whether the process is about to stop", now(usize::from(app.is_draining())));
+        registry.register(
+            "draining",
+            "Whether the process is about to stop",
+            now(usize::from(app.is_draining())),
+        );
         registry
     }
 }
@@ -121,6 +137,8 @@ fn metrics(app: &App) -> Response<Body> {
         return Refusal::Internal.answer(&chance::request_id());
     }
     let mut response = answer::bytes("application/openmetrics-text; version=1.0.0; charset=utf-8", text);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -67,7 +67,10 @@ impl Refusal {
     /// Whether it is the kind of trouble that passes by itself. A stream says so in an event of a good answer, since
     /// a browser's `EventSource` never comes back after any other status.
     pub fn is_passing(self) -> bool {
-        matches!(self, Self::StoreUnavailable | Self::AuthUnavailable | Self::ArchiveUnavailable)
+        matches!(
+            self,
+            Self::StoreUnavailable | Self::AuthUnavailable | Self::ArchiveUnavailable
+        )
     }
 
     /// The code programs go by.
@@ -201,7 +204,12 @@ impl Refusal {
                 "This is a fault on our side. Try again; if it stays, report the request id.",
             ),
         };
-        Words { status, code, title, detail }
+        Words {
+            status,
+            code,
+            title,
+            detail,
+        }
     }
 
     /// The whole answer, but for the headers every answer has.
@@ -215,7 +223,12 @@ impl Refusal {
             detail: &'a str,
             request_id: &'a str,
         }
-        let Words { status, code, title, detail } = self.words();
+        let Words {
+            status,
+            code,
+            title,
+            detail,
+        } = self.words();
         let problem = Problem {
             // A reference without a host, resolved against whatever host serves the API.
             r#type: format!("/problems/{}", code.replace('_', "-")),
@@ -227,7 +240,10 @@ impl Refusal {
         };
         let mut response = json(status, &problem);
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         self.extra_headers(headers);
         response
@@ -244,7 +260,10 @@ impl Refusal {
         };
         match self {
             Self::TokenMissing => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"logs\""));
+                headers.insert(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"logs\""),
+                );
             }
             Self::TokenExpired | Self::TokenInvalid => {
                 let challenge = HeaderValue::from_static("Bearer realm=\"logs\", error=\"invalid_token\"");
@@ -314,14 +333,18 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body>
     let body = serde_json::to_vec(value).expect("plain structures always have a JSON form");
     let mut response = Response::new(Body::whole(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 /// An answer of some bytes.
 pub(crate) fn bytes(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Body::whole(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
@@ -363,7 +386,12 @@ fn parse_origin(text: &str) -> Option<HeaderValue> {
 }
 
 /// Adds what every answer has: the request's id, and what a browser needs to let an allowed page read it.
-pub(crate) fn finish(response: &mut Response<Body>, request_id: &HeaderValue, origin: Option<&HeaderValue>, origins: &Origins) {
+pub(crate) fn finish(
+    response: &mut Response<Body>,
+    request_id: &HeaderValue,
+    origin: Option<&HeaderValue>,
+    origins: &Origins,
+) {
     const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, request_id.clone());
@@ -372,7 +400,10 @@ pub(crate) fn finish(response: &mut Response<Body>, request_id: &HeaderValue, or
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(origin) = origin.filter(|origin| origins.allows(origin)) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            HeaderValue::from_static("true"),
+        );
         let exposed = HeaderValue::from_static("retry-after, x-request-id, link");
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
@@ -412,7 +443,10 @@ mod tests {
         Refusal::TooManyStreams(Full::Job(10)),
         Refusal::TooManyStreams(Full::Owner(20)),
         Refusal::TooManyStreams(Full::Process(25_000)),
-        Refusal::RateLimited { limit: 20, wait: Duration::from_millis(50) },
+        Refusal::RateLimited {
+            limit: 20,
+            wait: Duration::from_millis(50),
+        },
         Refusal::StoreUnavailable,
         Refusal::AuthUnavailable,
         Refusal::ArchiveUnavailable,
@@ -423,10 +457,18 @@ mod tests {
     #[test]
     fn every_refusal_is_a_calm_sentence_with_a_code() {
         for refusal in ALL {
-            let Words { code, title, detail, .. } = refusal.words();
-            assert!(code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{code}");
+            let Words {
+                code, title, detail, ..
+            } = refusal.words();
+            assert!(
+                code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+                "{code}"
+            );
             assert!(!title.ends_with('.') && detail.ends_with('.'), "{code}");
-            assert!(!detail.contains('!') && !detail.to_lowercase().contains("error"), "{code}");
+            assert!(
+                !detail.contains('!') && !detail.to_lowercase().contains("error"),
+                "{code}"
+            );
             let response = refusal.answer("r1");
             assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
             assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
@@ -439,12 +481,26 @@ mod tests {
             let waits = matches!(refusal.status().as_u16(), 429 | 503);
             let headers = refusal.answer("r1").headers().clone();
             assert_eq!(headers.contains_key(header::RETRY_AFTER), waits, "{}", refusal.code());
-            assert_eq!(headers.contains_key("ratelimit"), refusal.status() == 429, "{}", refusal.code());
-            assert_eq!(headers.contains_key("ratelimit-policy"), refusal.status() == 429, "{}", refusal.code());
+            assert_eq!(
+                headers.contains_key("ratelimit"),
+                refusal.status() == 429,
+                "{}",
+                refusal.code()
+            );
+            assert_eq!(
+                headers.contains_key("ratelimit-policy"),
+                refusal.status() == 429,
+                "{}",
+                refusal.code()
+            );
             let challenged = headers.contains_key(header::WWW_AUTHENTICATE);
             assert_eq!(challenged, refusal.status() == 401, "{}", refusal.code());
         }
-        let limited = Refusal::RateLimited { limit: 20, wait: Duration::from_millis(50) }.answer("r1");
+        let limited = Refusal::RateLimited {
+            limit: 20,
+            wait: Duration::from_millis(50),
+        }
+        .answer("r1");
         assert_eq!(limited.headers()["retry-after"], "1");
         assert_eq!(limited.headers()["ratelimit"], "\"pages\";r=0;t=1");
         assert_eq!(limited.headers()["ratelimit-policy"], "\"pages\";q=20;w=1");
@@ -453,7 +509,17 @@ mod tests {
     #[test]
     fn an_origin_is_a_scheme_and_a_host() {
         assert!(Origins::new(["https://app.example.com", "http://localhost:3000", "http://[::1]:80"]).is_ok());
-        for bad in ["*", "null", "", "https://", "https://a.com/", "https://a.com/x", "a.com", "https://A.com", "ftp://a"] {
+        for bad in [
+            "*",
+            "null",
+            "",
+            "https://",
+            "https://a.com/",
+            "https://a.com/x",
+            "a.com",
+            "https://A.com",
+            "ftp://a",
+        ] {
             assert!(Origins::new([bad]).is_err(), "{bad:?}");
         }
     }
@@ -461,12 +527,19 @@ mod tests {
     #[test]
     fn only_an_allowed_origin_is_echoed() {
         let origins = Origins::new(["https://a.com"]).expect("an origin");
-        for (origin, allowed) in [("https://a.com", true), ("https://a.com.evil.com", false), ("null", false)] {
+        for (origin, allowed) in [
+            ("https://a.com", true),
+            ("https://a.com.evil.com", false),
+            ("null", false),
+        ] {
             let mut response = Response::new(Body::empty());
             let origin = HeaderValue::from_static(origin);
             finish(&mut response, &HeaderValue::from_static("r1"), Some(&origin), &origins);
             assert_eq!(response.headers()[header::VARY], "Origin");
-            assert_eq!(response.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN), allowed);
+            assert_eq!(
+                response.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN),
+                allowed
+            );
             assert_eq!(preflight(Some(&origin), &origins).headers().is_empty(), !allowed);
         }
     }

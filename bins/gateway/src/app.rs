@@ -84,6 +84,37 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// Whether these can work together.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for the first that cannot.
+    pub fn check(&self) -> Result<()> {
+        let positive: [(&'static str, Duration); 4] = [
+            ("--heartbeat", self.heartbeat),
+            ("--stream-lease", self.stream_lease),
+            ("--retry", self.retry),
+            ("--send-timeout", self.deadlines.send),
+        ];
+        for (setting, value) in positive {
+            if value.is_zero() {
+                return Err(Error::Setting {
+                    setting,
+                    problem: "must be longer than nothing".to_owned(),
+                });
+            }
+        }
+        if self.drain_notice > self.drain_deadline {
+            let problem = "must not be longer than --drain-deadline".to_owned();
+            return Err(Error::Setting {
+                setting: "--drain-notice",
+                problem,
+            });
+        }
+        Ok(())
+    }
+}
+
 /// What a gateway is built from.
 #[derive(Debug)]
 pub struct Parts {
@@ -113,7 +144,9 @@ pub struct App {
 
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("App").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("App")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -149,23 +182,18 @@ impl App {
     /// # Errors
     /// [`Error::Setting`] for values that cannot work together.
     pub fn build(parts: Parts) -> Result<Arc<App>> {
-        let Parts { store, archive, gatekeeper, settings } = parts;
-        let positive: [(&'static str, Duration); 4] = [
-            ("--heartbeat", settings.heartbeat),
-            ("--stream-lease", settings.stream_lease),
-            ("--retry", settings.retry),
-            ("--send-timeout", settings.deadlines.send),
-        ];
-        for (setting, value) in positive {
-            if value.is_zero() {
-                return Err(Error::Setting { setting, problem: "must be longer than nothing".to_owned() });
-            }
-        }
-        if settings.drain_notice > settings.drain_deadline {
-            let problem = "must not be longer than --drain-deadline".to_owned();
-            return Err(Error::Setting { setting: "--drain-notice", problem });
-        }
-        let hub = Hub::new(Arc::clone(&store), |_job, change| wire::frames(change), HubOptions::default());
+        let Parts {
+            store,
+            archive,
+            gatekeeper,
+            settings,
+        } = parts;
+        settings.check()?;
+        let hub = Hub::new(
+            Arc::clone(&store),
+            |_job, change| wire::frames(change),
+            HubOptions::default(),
+        );
         Ok(Arc::new(Self {
             history: History::new(Arc::clone(&store), archive),
             streams: Streams::new(settings.streams),
@@ -203,13 +231,21 @@ impl App {
             job = tracing::field::Empty,
             owner = tracing::field::Empty,
         );
-        let answering = AssertUnwindSafe(self.routed(route, &head)).catch_unwind().instrument(span.clone());
+        let answering = AssertUnwindSafe(self.routed(route, &head))
+            .catch_unwind()
+            .instrument(span.clone());
         let answer = answering.await.unwrap_or(Err(Refusal::Internal));
         let mut response = answer.unwrap_or_else(|refusal| refusal.answer(&request_id));
         self.finish(&mut response, &request_id, origin.as_ref());
         let (status, elapsed) = (response.status(), started.elapsed());
         self.metrics.answered(name, status, elapsed);
-        span.in_scope(|| tracing::debug!(status = status.as_u16(), elapsed_ms = elapsed.as_millis() as u64, "answered"));
+        span.in_scope(|| {
+            tracing::debug!(
+                status = status.as_u16(),
+                elapsed_ms = elapsed.as_millis() as u64,
+                "answered"
+            )
+        });
         response
     }
 
@@ -222,7 +258,10 @@ impl App {
         match route {
             Err(NoRoute::Path) => Err(Refusal::NotFound),
             Err(NoRoute::Method(methods)) => Err(Refusal::MethodNotAllowed(methods)),
-            Ok(Route::Preflight) => Ok(answer::preflight(head.headers.get(header::ORIGIN), &self.settings.origins)),
+            Ok(Route::Preflight) => Ok(answer::preflight(
+                head.headers.get(header::ORIGIN),
+                &self.settings.origins,
+            )),
             Ok(Route::Health) => Ok(self.health()),
             Ok(Route::Ready) => Ok(self.readiness().await),
             Ok(Route::Viewer | Route::ViewerCss | Route::ViewerJs) if !self.settings.viewer => Err(Refusal::NotFound),
@@ -271,15 +310,25 @@ impl App {
         if found.as_ref().is_err_and(|refusal| *refusal == Refusal::JobNotFound) {
             self.charge(&identity)?;
         }
-        let (Some(job), found) = (job, found?) else { return Err(Refusal::JobNotFound) };
+        let (Some(job), found) = (job, found?) else {
+            return Err(Refusal::JobNotFound);
+        };
         let slot = self.streams.take(&job, &identity.user, identity.key)?;
-        let request = live::Request { job, owners: identity.owners, found, cursor, slot };
+        let request = live::Request {
+            job,
+            owners: identity.owners,
+            found,
+            cursor,
+            slot,
+        };
         match live::open(self, request).await? {
             Opened::Stream(live) => Ok(event_stream(Body::frames(live.frames()))),
             Opened::Complete => {
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = StatusCode::NO_CONTENT;
-                response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                response
+                    .headers_mut()
+                    .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
                 Ok(response)
             }
         }
@@ -288,7 +337,11 @@ impl App {
     /// A good answer that says what is wrong for now, and when to come back.
     fn passing(&self, reason: &'static str) -> Response<Body> {
         let mut out = Vec::new();
-        wire::farewell(&mut out, Farewell::Unavailable(reason), chance::around(self.settings.retry));
+        wire::farewell(
+            &mut out,
+            Farewell::Unavailable(reason),
+            chance::around(self.settings.retry),
+        );
         // Not as a body of known length: the head of a stream is the same whatever it says.
         event_stream(Body::frames(futures::stream::iter([Ok(out.into())])))
     }
@@ -308,7 +361,9 @@ impl App {
     fn charge(&self, identity: &Identity) -> std::result::Result<(), Refusal> {
         let limit = self.page_rate.burst();
         let now = Instant::now().into_std();
-        self.page_rate.take(&identity.user, now).map_err(|wait| Refusal::RateLimited { limit, wait })
+        self.page_rate
+            .take(&identity.user, now)
+            .map_err(|wait| Refusal::RateLimited { limit, wait })
     }
 
     pub(crate) fn health(&self) -> Response<Body> {
@@ -327,9 +382,18 @@ impl App {
         if !self.store_answers().await {
             missing.push("store");
         }
-        let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        let mut response = answer::json(status, &serde_json::json!({"ready": missing.is_empty(), "missing": missing}));
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let status = if missing.is_empty() {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
+        let mut response = answer::json(
+            status,
+            &serde_json::json!({"ready": missing.is_empty(), "missing": missing}),
+        );
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
     }
 
@@ -371,7 +435,8 @@ impl App {
         };
         let silence = async {
             // Often enough that silence is seen soon after it is due, seldom enough to cost nothing.
-            let every = (self.settings.silence.silent_after / 4).clamp(Duration::from_millis(250), Duration::from_secs(10));
+            let every =
+                (self.settings.silence.silent_after / 4).clamp(Duration::from_millis(250), Duration::from_secs(10));
             loop {
                 tokio::time::sleep(every).await;
                 for job in self.streams.jobs() {
@@ -392,8 +457,14 @@ fn event_stream(body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     // Chromium refuses a stream of another character set.
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("no-store, no-transform"),
+    );
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
 }

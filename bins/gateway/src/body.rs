@@ -30,18 +30,27 @@ enum Content {
 impl Body {
     /// No bytes at all.
     pub fn empty() -> Self {
-        Self { content: Content::Whole(None), in_flight: None }
+        Self {
+            content: Content::Whole(None),
+            in_flight: None,
+        }
     }
 
     /// Bytes known at once.
     pub fn whole(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self { content: Content::Whole((!bytes.is_empty()).then_some(bytes)), in_flight: None }
+        Self {
+            content: Content::Whole((!bytes.is_empty()).then_some(bytes)),
+            in_flight: None,
+        }
     }
 
     /// One body frame for each item, made when the peer has room for it.
     pub fn frames(frames: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
-        Self { content: Content::Frames(Box::pin(frames)), in_flight: None }
+        Self {
+            content: Content::Frames(Box::pin(frames)),
+            in_flight: None,
+        }
     }
 
     pub(crate) fn holding(mut self, in_flight: InFlight) -> Self {
@@ -53,7 +62,10 @@ impl Body {
 impl std::fmt::Debug for Body {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.content {
-            Content::Whole(bytes) => f.debug_tuple("Whole").field(&bytes.as_ref().map_or(0, Bytes::len)).finish(),
+            Content::Whole(bytes) => f
+                .debug_tuple("Whole")
+                .field(&bytes.as_ref().map_or(0, Bytes::len))
+                .finish(),
             Content::Frames(_) => f.write_str("Frames"),
         }
     }

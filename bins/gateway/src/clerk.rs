@@ -30,7 +30,12 @@ impl ClerkGatekeeper {
     /// one: `__session_<suffix>`.
     pub fn new(verifier: Verifier, cookie_suffix: Option<&str>, origins: Origins) -> Self {
         let cookie = cookie_suffix.map_or(SESSION_COOKIE.to_owned(), |suffix| format!("{SESSION_COOKIE}_{suffix}"));
-        Self { verifier, cookie, origins, rejections: Mutex::default() }
+        Self {
+            verifier,
+            cookie,
+            origins,
+            rejections: Mutex::default(),
+        }
     }
 
     /// Counts a rejection under its reason; the reader hears no more than its class.
@@ -53,7 +58,8 @@ impl ClerkGatekeeper {
 #[async_trait]
 impl Gatekeeper for ClerkGatekeeper {
     async fn identify(&self, head: &Parts) -> Result<Identity, Denied> {
-        let (token, carrier) = token_from_headers(&head.headers, &self.cookie).map_err(|rejection| self.denied(rejection))?;
+        let (token, carrier) =
+            token_from_headers(&head.headers, &self.cookie).map_err(|rejection| self.denied(rejection))?;
         if carrier == Carrier::Cookie {
             // A browser sends the cookie whoever asks for it, so who asks has to be looked at. Two origins are none.
             let mut origins = head.headers.get_all(header::ORIGIN).iter();
@@ -63,13 +69,21 @@ impl Gatekeeper for ClerkGatekeeper {
                 return Err(Denied::Origin);
             }
         }
-        let session = self.verifier.verify(token.expose(), SystemTime::now()).await.map_err(|rejection| self.denied(rejection))?;
+        let session = self
+            .verifier
+            .verify(token.expose(), SystemTime::now())
+            .await
+            .map_err(|rejection| self.denied(rejection))?;
         let user = OwnerId::new(&session.user).map_err(|_| Denied::Invalid)?;
         let mut owners = vec![Owner::user(user.clone())];
         if let Some(org) = &session.org {
             owners.push(Owner::org(OwnerId::new(&org.id).map_err(|_| Denied::Invalid)?));
         }
-        Ok(Identity { owners, user, key: Some(session.key) })
+        Ok(Identity {
+            owners,
+            user,
+            key: Some(session.key),
+        })
     }
 
     fn ready(&self) -> bool {
@@ -77,7 +91,11 @@ impl Gatekeeper for ClerkGatekeeper {
     }
 
     fn rejections(&self) -> Vec<(&'static str, u64)> {
-        self.rejections.lock().iter().map(|(reason, count)| (*reason, *count)).collect()
+        self.rejections
+            .lock()
+            .iter()
+            .map(|(reason, count)| (*reason, *count))
+            .collect()
     }
 
     fn keys_are_stale(&self) -> bool {

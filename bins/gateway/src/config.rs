@@ -28,23 +28,44 @@ pub struct Config {
     #[command(flatten)]
     archive: ArchiveArgs,
     /// Where readers are served
-    #[arg(long, env = "TAILWATER_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(
+        long,
+        env = "TAILWATER_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080"
+    )]
     listen: SocketAddr,
     /// Where the operator is: /healthz, /readyz and /metrics
-    #[arg(long, env = "TAILWATER_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
+    #[arg(
+        long,
+        env = "TAILWATER_ADMIN_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:9090"
+    )]
     admin_listen: SocketAddr,
 
     /// Clerk's Frontend API, as tokens name it in iss: https://clerk.example.com
     #[arg(long, env = "TAILWATER_CLERK_ISSUER", value_name = "URL")]
     clerk_issuer: String,
     /// Where Clerk's keys are fetched [default: ISSUER/.well-known/jwks.json]
-    #[arg(long, env = "TAILWATER_CLERK_JWKS_URL", value_name = "URL", conflicts_with = "clerk_jwt_key")]
+    #[arg(
+        long,
+        env = "TAILWATER_CLERK_JWKS_URL",
+        value_name = "URL",
+        conflicts_with = "clerk_jwt_key"
+    )]
     clerk_jwks_url: Option<String>,
     /// Clerk's public key in PEM instead of fetched keys; no network is needed then
     #[arg(long, env = "TAILWATER_CLERK_JWT_KEY", value_name = "PEM", hide_env_values = true)]
     clerk_jwt_key: Option<String>,
     /// The applications whose tokens are accepted, as tokens name them in azp: https://app.example.com,…
-    #[arg(long, env = "TAILWATER_CLERK_AUTHORIZED_PARTIES", value_name = "ORIGINS", value_delimiter = ',', required = true)]
+    #[arg(
+        long,
+        env = "TAILWATER_CLERK_AUTHORIZED_PARTIES",
+        value_name = "ORIGINS",
+        value_delimiter = ',',
+        required = true
+    )]
     clerk_authorized_parties: Vec<String>,
     /// What tokens must name in aud; without it, a token with aud is refused
     #[arg(long, env = "TAILWATER_CLERK_AUDIENCE", value_name = "NAMES", value_delimiter = ',')]
@@ -53,7 +74,12 @@ pub struct Config {
     #[arg(long, env = "TAILWATER_CLERK_COOKIE_SUFFIX", value_name = "SUFFIX", value_parser = cookie_suffix)]
     clerk_cookie_suffix: Option<String>,
     /// Other origins whose pages may ask: https://app.example.com,…
-    #[arg(long, env = "TAILWATER_ALLOWED_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "TAILWATER_ALLOWED_ORIGINS",
+        value_name = "ORIGINS",
+        value_delimiter = ','
+    )]
     allowed_origins: Vec<String>,
 
     /// The longest silence of a stream; a heartbeat breaks it
@@ -76,10 +102,20 @@ pub struct Config {
     send_timeout: Duration,
 
     /// How many streams one job may have
-    #[arg(long, env = "TAILWATER_MAX_STREAMS_PER_JOB", value_name = "COUNT", default_value_t = 10)]
+    #[arg(
+        long,
+        env = "TAILWATER_MAX_STREAMS_PER_JOB",
+        value_name = "COUNT",
+        default_value_t = 10
+    )]
     max_streams_per_job: usize,
     /// How many streams one user may have
-    #[arg(long, env = "TAILWATER_MAX_STREAMS_PER_OWNER", value_name = "COUNT", default_value_t = 20)]
+    #[arg(
+        long,
+        env = "TAILWATER_MAX_STREAMS_PER_OWNER",
+        value_name = "COUNT",
+        default_value_t = 20
+    )]
     max_streams_per_owner: usize,
     /// How many streams this process takes
     #[arg(long, env = "TAILWATER_MAX_STREAMS", value_name = "COUNT", default_value_t = 25_000)]
@@ -134,7 +170,10 @@ impl Config {
             retention: self.retention,
             origins,
             viewer: self.viewer,
-            deadlines: Deadlines { send: self.send_timeout, ..Deadlines::default() },
+            deadlines: Deadlines {
+                send: self.send_timeout,
+                ..Deadlines::default()
+            },
             silence: self.silence.into(),
             ..Settings::default()
         })
@@ -145,7 +184,10 @@ impl Config {
         let keys = match &self.clerk_jwt_key {
             Some(pem) => Keys::pem(pem).map_err(|error| setting("--clerk-jwt-key", &error))?,
             None => {
-                let url = self.clerk_jwks_url.clone().unwrap_or_else(|| format!("{issuer}/.well-known/jwks.json"));
+                let url = self
+                    .clerk_jwks_url
+                    .clone()
+                    .unwrap_or_else(|| format!("{issuer}/.well-known/jwks.json"));
                 Keys::jwks(JwksOptions::new(url)).map_err(|error| setting("--clerk-jwks-url", &error))?
             }
         };
@@ -162,12 +204,19 @@ impl Config {
             };
             setting(name, &error)
         })?;
-        Ok(ClerkGatekeeper::new(verifier, self.clerk_cookie_suffix.as_deref(), origins))
+        Ok(ClerkGatekeeper::new(
+            verifier,
+            self.clerk_cookie_suffix.as_deref(),
+            origins,
+        ))
     }
 }
 
 fn setting(setting: &'static str, error: &dyn std::error::Error) -> Error {
-    Error::Setting { setting, problem: chain(error) }
+    Error::Setting {
+        setting,
+        problem: chain(error),
+    }
 }
 
 /// The program: settings, tracing, build, serve, drain.
@@ -210,14 +259,24 @@ fn failed(error: &dyn std::error::Error, code: u8) -> ExitCode {
 
 async fn run(config: Config) -> Result<()> {
     let settings = config.settings()?;
+    settings.check()?;
     let gatekeeper = Arc::new(config.gatekeeper(settings.origins.clone())?);
     let archive = match &config.archive.archive {
-        Some(url) => Some(Arc::new(Archive::open(url).map_err(|error| setting("--archive", &error))?)),
+        Some(url) => Some(Arc::new(
+            Archive::open(url).map_err(|error| setting("--archive", &error))?,
+        )),
         None => None,
     };
     // A store that is away is no reason not to start: /readyz says so, streams wait, and it may come any moment.
-    let store = stream_store::connect(&config.store.store).await.map_err(|error| setting("--store", &error))?;
-    let app = App::build(Parts { store, archive, gatekeeper, settings })?;
+    let store = stream_store::connect(&config.store.store)
+        .await
+        .map_err(|error| setting("--store", &error))?;
+    let app = App::build(Parts {
+        store,
+        archive,
+        gatekeeper,
+        settings,
+    })?;
     let listener = server::listen(config.listen)?;
     let admin = server::listen(config.admin_listen)?;
     tracing::info!(listen = %config.listen, admin = %config.admin_listen, "serving");
@@ -250,9 +309,15 @@ mod tests {
     #[test]
     fn every_flag_has_its_environment_variable() {
         for argument in Config::command().get_arguments() {
-            let Some(long) = argument.get_long().filter(|long| !matches!(*long, "help" | "version")) else { continue };
+            let Some(long) = argument.get_long().filter(|long| !matches!(*long, "help" | "version")) else {
+                continue;
+            };
             let expected = format!("TAILWATER_{}", long.to_uppercase().replace('-', "_"));
-            assert_eq!(argument.get_env().and_then(|name| name.to_str()), Some(&*expected), "--{long}");
+            assert_eq!(
+                argument.get_env().and_then(|name| name.to_str()),
+                Some(&*expected),
+                "--{long}"
+            );
         }
     }
 }

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::task::TaskTracker;
@@ -37,7 +38,11 @@ pub struct Deadlines {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { head: Duration::from_secs(10), idle: Duration::from_secs(120), send: Duration::from_secs(30) }
+        Self {
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(120),
+            send: Duration::from_secs(30),
+        }
     }
 }
 
@@ -49,6 +54,8 @@ pub(crate) struct Requests {
     begun: AtomicUsize,
     /// HTTP/2 keeps talking between requests (pings, windows, settings): there, a byte is no beginning of a head.
     multiplexed: AtomicBool,
+    /// Wakes the reading side when an answer is over: it has a deadline again, which nothing else would tell it.
+    over: AtomicWaker,
 }
 
 impl Requests {
@@ -70,6 +77,7 @@ pub(crate) struct InFlight(Arc<Requests>);
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.running.fetch_sub(1, Ordering::AcqRel);
+        self.0.over.wake();
     }
 }
 
@@ -101,7 +109,15 @@ pub(crate) struct Deadlined<IO> {
 impl<IO> Deadlined<IO> {
     pub(crate) fn new(io: IO, deadlines: Deadlines, requests: Arc<Requests>) -> Self {
         let read_by = Box::pin(sleep_until(Instant::now() + deadlines.head));
-        Self { io, deadlines, requests, reading: Reading::Head, seen: 0, read_by, write_by: None }
+        Self {
+            io,
+            deadlines,
+            requests,
+            reading: Reading::Head,
+            seen: 0,
+            read_by,
+            write_by: None,
+        }
     }
 
     /// Moves to the state the connection is in, before a read.
@@ -130,15 +146,22 @@ impl<IO> Deadlined<IO> {
             return result;
         }
         let send = self.deadlines.send;
-        let write_by = self.write_by.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + send)));
+        let write_by = self
+            .write_by
+            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + send)));
         ready!(write_by.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer took nothing for too long")))
+        Poll::Ready(Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the peer took nothing for too long",
+        )))
     }
 }
 
 impl<IO: AsyncRead + Unpin> AsyncRead for Deadlined<IO> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // Registered before the look, so that an answer which ends in between is not missed.
+        this.requests.over.register(cx.waker());
         this.look();
         let before = buf.filled().len();
         if let Poll::Ready(result) = Pin::new(&mut this.io).poll_read(cx, buf) {
@@ -223,7 +246,11 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        self.tasks.spawn(TakenInTime { stream: Box::pin(stream), send: self.send, by: None });
+        self.tasks.spawn(TakenInTime {
+            stream: Box::pin(stream),
+            send: self.send,
+            by: None,
+        });
     }
 }
 
@@ -264,7 +291,10 @@ mod tests {
 
     fn wrapped(io: tokio::io::DuplexStream) -> (Deadlined<tokio::io::DuplexStream>, Arc<Requests>) {
         let requests = Arc::new(Requests::default());
-        (Deadlined::new(io, Deadlines::default(), Arc::clone(&requests)), requests)
+        (
+            Deadlined::new(io, Deadlines::default(), Arc::clone(&requests)),
+            requests,
+        )
     }
 
     #[tokio::test(start_paused = true)]

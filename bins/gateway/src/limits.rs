@@ -28,7 +28,11 @@ pub struct StreamLimits {
 
 impl Default for StreamLimits {
     fn default() -> Self {
-        Self { per_job: 10, per_owner: 20, process: 25_000 }
+        Self {
+            per_job: 10,
+            per_owner: 20,
+            process: 25_000,
+        }
     }
 }
 
@@ -61,7 +65,10 @@ struct Open {
 impl Streams {
     /// Nobody reads yet.
     pub(crate) fn new(limits: StreamLimits) -> Arc<Self> {
-        Arc::new(Self { limits, open: Mutex::default() })
+        Arc::new(Self {
+            limits,
+            open: Mutex::default(),
+        })
     }
 
     /// Takes a place for one stream; dropping the slot gives it back at once.
@@ -76,16 +83,29 @@ impl Streams {
         if open.by_job.get(job).is_some_and(|&count| count >= self.limits.per_job) {
             return Err(Full::Job(self.limits.per_job));
         }
-        if open.by_owner.get(owner).is_some_and(|&count| count >= self.limits.per_owner) {
+        if open
+            .by_owner
+            .get(owner)
+            .is_some_and(|&count| count >= self.limits.per_owner)
+        {
             return Err(Full::Owner(self.limits.per_owner));
         }
         *open.by_job.entry(job.clone()).or_default() += 1;
         *open.by_owner.entry(owner.clone()).or_default() += 1;
         let number = open.next;
         open.next += 1;
-        let switch = Arc::new(Switch { key, ..Switch::default() });
+        let switch = Arc::new(Switch {
+            key,
+            ..Switch::default()
+        });
         open.switches.insert(number, Arc::clone(&switch));
-        Ok(Slot { streams: Arc::clone(self), number, job: job.clone(), owner: owner.clone(), switch })
+        Ok(Slot {
+            streams: Arc::clone(self),
+            number,
+            job: job.clone(),
+            owner: owner.clone(),
+            switch,
+        })
     }
 
     /// How many are open.
@@ -219,7 +239,10 @@ const MANY_USERS: usize = 4096;
 impl PageRate {
     /// At most `per_second` a second, at least one.
     pub(crate) fn new(per_second: f64) -> Self {
-        Self { per_second: per_second.max(1.0 / 3600.0), buckets: Mutex::default() }
+        Self {
+            per_second: per_second.max(1.0 / 3600.0),
+            buckets: Mutex::default(),
+        }
     }
 
     /// What may come at once.
@@ -267,7 +290,11 @@ mod tests {
 
     #[test]
     fn each_limit_is_met_on_its_own_and_a_dropped_slot_is_free_at_once() {
-        let streams = Streams::new(StreamLimits { per_job: 2, per_owner: 3, process: 4 });
+        let streams = Streams::new(StreamLimits {
+            per_job: 2,
+            per_owner: 3,
+            process: 4,
+        });
         let first = streams.take(&job("a"), &user("u"), None).expect("room");
         let _second = streams.take(&job("a"), &user("v"), None).expect("room");
         assert_eq!(streams.take(&job("a"), &user("w"), None).err(), Some(Full::Job(2)));
@@ -283,8 +310,9 @@ mod tests {
     #[test]
     fn the_books_are_empty_once_everybody_left() {
         let streams = Streams::new(StreamLimits::default());
-        let slots: Vec<_> =
-            (0..10).map(|_| streams.take(&job("a"), &user("u"), None).expect("room")).collect();
+        let slots: Vec<_> = (0..10)
+            .map(|_| streams.take(&job("a"), &user("u"), None).expect("room"))
+            .collect();
         drop(slots);
         let open = streams.open.lock();
         assert!(open.by_job.is_empty() && open.by_owner.is_empty() && open.switches.is_empty());
@@ -300,8 +328,10 @@ mod tests {
         let wait = rate.take(&user("u"), start).expect_err("too fast");
         assert_eq!(wait.as_millis(), 50);
         rate.take(&user("v"), start).expect("somebody else");
-        rate.take(&user("u"), start + Duration::from_millis(51)).expect("one more has come");
-        rate.take(&user("u"), start + Duration::from_millis(52)).expect_err("and only one");
+        rate.take(&user("u"), start + Duration::from_millis(51))
+            .expect("one more has come");
+        rate.take(&user("u"), start + Duration::from_millis(52))
+            .expect_err("and only one");
     }
 
     #[test]
@@ -311,7 +341,8 @@ mod tests {
         for number in 0..MANY_USERS {
             rate.take(&user(&format!("u{number}")), start).expect("the first");
         }
-        rate.take(&user("late"), start + Duration::from_secs(2)).expect("the first");
+        rate.take(&user("late"), start + Duration::from_secs(2))
+            .expect("the first");
         assert_eq!(rate.buckets.lock().len(), 1);
     }
 }

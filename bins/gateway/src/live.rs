@@ -100,7 +100,13 @@ pub(crate) struct Request {
 /// # Errors
 /// A [`Refusal`]; a passing one becomes an event of a good answer.
 pub(crate) async fn open(app: &Arc<App>, request: Request) -> Result<Opened, Refusal> {
-    let Request { job, owners, mut found, cursor, slot } = request;
+    let Request {
+        job,
+        owners,
+        mut found,
+        cursor,
+        slot,
+    } = request;
     let mut subscription = None;
     if !found.record.is_over() && found.storage != Storage::Archive {
         let listening = app.hub.subscribe(&job).await?;
@@ -115,7 +121,9 @@ pub(crate) async fn open(app: &Arc<App>, request: Request) -> Result<Opened, Ref
     if record.state == State::Erased {
         return Err(Refusal::LogErased);
     }
-    let head = subscription.as_ref().map_or(record.head, |subscription| subscription.after);
+    let head = subscription
+        .as_ref()
+        .map_or(record.head, |subscription| subscription.after);
     let over = subscription.is_none();
     if over && cursor.is_some_and(|cursor| cursor >= head) {
         return Ok(Opened::Complete);
@@ -140,7 +148,10 @@ pub(crate) async fn open(app: &Arc<App>, request: Request) -> Result<Opened, Ref
             None
         }
     };
-    let (revision, silent) = (found.record.revision, matches!(found.record.state, State::Silent { .. }));
+    let (revision, silent) = (
+        found.record.revision,
+        matches!(found.record.state, State::Silent { .. }),
+    );
     let (at, replay) = match replay {
         None => (head, None),
         Some(from) => {
@@ -186,7 +197,10 @@ fn catch_up(out: &mut Vec<u8>, record: &JobRecord, cursor: Seq, head: Seq) -> Op
 /// Adds the last entry of a job that is over: as stored, or from the record when it cannot be read.
 async fn last_entry(app: &App, out: &mut Vec<u8>, job: &JobId, found: &Found) {
     let record = &found.record;
-    let size = PageSize { entries: 1, bytes: FRAME_BYTES };
+    let size = PageSize {
+        entries: 1,
+        bytes: FRAME_BYTES,
+    };
     let read = Box::pin(app.history.page_of(job, found.clone(), Cursor::Newest, size)).await;
     let stored = read.ok().and_then(|page| page.entries.into_iter().next_back());
     let ended = stored.filter(|entry| matches!(entry.recorded.event, LogEvent::Ended { .. }));
@@ -256,7 +270,9 @@ impl Live {
             }
             self.at = self.at.max(entry.seq);
         }
-        self.app.metrics.events(u32::try_from(entries.len()).unwrap_or(u32::MAX));
+        self.app
+            .metrics
+            .events(u32::try_from(entries.len()).unwrap_or(u32::MAX));
         self.step = if ended { Step::Done } else { Step::Replay(walk, then) };
         out.into()
     }
@@ -364,7 +380,9 @@ impl Live {
                 }
                 self.silent = payload.silent.unwrap_or(self.silent);
                 self.erased |= payload.erased;
-                let Some(end) = payload.end.filter(|_| last) else { return payload.bytes };
+                let Some(end) = payload.end.filter(|_| last) else {
+                    return payload.bytes;
+                };
                 let mut out = Vec::with_capacity(payload.bytes.len() + 256);
                 out.extend_from_slice(&payload.bytes);
                 wire::end(&mut out, &end, self.revision);
@@ -397,7 +415,11 @@ impl Live {
     /// On a quiet job nothing says that the store is back, so before giving up on it, it is asked.
     async fn look_for_the_store(&mut self) {
         let patience = self.app.settings.patience;
-        if self.troubled_since.is_some_and(|since| since + patience <= Instant::now()) && self.app.store_answers().await {
+        if self
+            .troubled_since
+            .is_some_and(|since| since + patience <= Instant::now())
+            && self.app.store_answers().await
+        {
             self.troubled_since = None;
         }
     }
@@ -419,7 +441,10 @@ impl Live {
         if self.lease_ends <= now {
             return Some(Farewell::Reauth("lease"));
         }
-        if self.troubled_since.is_some_and(|since| since + self.app.settings.patience <= now) {
+        if self
+            .troubled_since
+            .is_some_and(|since| since + self.app.settings.patience <= now)
+        {
             return Some(Farewell::Unavailable(Refusal::StoreUnavailable.code()));
         }
         None

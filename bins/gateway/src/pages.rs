@@ -53,7 +53,9 @@ pub(crate) async fn answer(
 }
 
 fn private(mut response: Response<Body>) -> Response<Body> {
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     response
 }
 
@@ -63,11 +65,21 @@ async fn page(app: &App, job: &JobId, found: Found, query: PageQuery) -> Result<
         From::Before(seq) => (Cursor::Before(seq), Direction::Back),
         From::After(seq) => (Cursor::After(seq), Direction::Forward),
     };
-    let size = PageSize { entries: query.limit, bytes: app.settings.page_max_bytes };
+    let size = PageSize {
+        entries: query.limit,
+        bytes: app.settings.page_max_bytes,
+    };
     let said = Said::of(&found);
     let page = app.history.page_of(job, found, cursor, size).await;
     let page = page.map_err(|error| refused(job, error))?;
-    Ok(paged(app, job, said, &page, direction, &format!("logs?limit={}&", query.limit)))
+    Ok(paged(
+        app,
+        job,
+        said,
+        &page,
+        direction,
+        &format!("logs?limit={}&", query.limit),
+    ))
 }
 
 /// What a page says of its job.
@@ -78,12 +90,20 @@ struct Said {
 
 impl Said {
     fn of(found: &Found) -> Self {
-        Self { status: found.record.state.as_str(), revision: found.record.revision }
+        Self {
+            status: found.record.state.as_str(),
+            revision: found.record.revision,
+        }
     }
 }
 
 fn paged(app: &App, job: &JobId, said: Said, page: &Page, direction: Direction, path: &str) -> Response<Body> {
-    let head = PageHead { job, status: said.status, storage: page.storage.as_str(), revision: said.revision };
+    let head = PageHead {
+        job,
+        status: said.status,
+        storage: page.storage.as_str(),
+        revision: said.revision,
+    };
     let entries = PageEntries {
         entries: &page.entries,
         next_before: page.next_before,
@@ -98,7 +118,10 @@ fn paged(app: &App, job: &JobId, said: Said, page: &Page, direction: Direction, 
     };
     if let Some((name, seq, rel)) = next.filter(|_| entries.has_more) {
         let link = format!("</v1/jobs/{job}/{path}{name}={seq}>; rel=\"{rel}\"");
-        response.headers_mut().insert(header::LINK, HeaderValue::try_from(link).expect("ids and numbers are ASCII"));
+        response.headers_mut().insert(
+            header::LINK,
+            HeaderValue::try_from(link).expect("ids and numbers are ASCII"),
+        );
     }
     response
 }
@@ -115,8 +138,14 @@ fn raw(app: &Arc<App>, job: JobId, found: Found) -> Result<Response<Body>, Refus
     let lines = raw_lines(Arc::clone(app), job, found);
     let mut response = Response::new(Body::frames(lines));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::try_from(name).expect("a job id is ASCII"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    headers.insert(
+        header::CONTENT_DISPOSITION,
+        HeaderValue::try_from(name).expect("a job id is ASCII"),
+    );
     Ok(private(response))
 }
 
@@ -152,10 +181,20 @@ fn raw_lines(app: Arc<App>, job: JobId, found: Found) -> impl Stream<Item = io::
 /// Lines that hold the words, whatever their case.
 async fn search(app: &App, job: &JobId, found: Found, query: SearchQuery) -> Result<Response<Body>, Refusal> {
     let words = Query::new(&query.words).map_err(|_| Bad::Search)?;
-    let size = PageSize { entries: query.limit, bytes: app.settings.page_max_bytes };
+    let size = PageSize {
+        entries: query.limit,
+        bytes: app.settings.page_max_bytes,
+    };
     let said = Said::of(&found);
     let page = app.history.search(job, found, &words, query.before, size).await;
     let page = page.map_err(|error| refused(job, error))?;
     let words = percent_encoding::utf8_percent_encode(&query.words, percent_encoding::NON_ALPHANUMERIC);
-    Ok(paged(app, job, said, &page, Direction::Back, &format!("logs/search?q={words}&limit={}&", query.limit)))
+    Ok(paged(
+        app,
+        job,
+        said,
+        &page,
+        Direction::Back,
+        &format!("logs/search?q={words}&limit={}&", query.limit),
+    ))
 }

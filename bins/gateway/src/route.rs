@@ -97,7 +97,11 @@ pub fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
             }
         }
     };
-    if method == Method::GET { Ok(route) } else { Err(NoRoute::Method(methods)) }
+    if method == Method::GET {
+        Ok(route)
+    } else {
+        Err(NoRoute::Method(methods))
+    }
 }
 
 fn segments(path: &str) -> Option<(&str, &str)> {
@@ -190,7 +194,10 @@ pub fn page_query(query: Option<&str>) -> Result<PageQuery, Bad> {
         (None, Some(after)) => From::After(after),
         (Some(_), Some(_)) => return Err(Bad::BothCursors),
     };
-    Ok(PageQuery { from, limit: self::limit(limit)? })
+    Ok(PageQuery {
+        from,
+        limit: self::limit(limit)?,
+    })
 }
 
 /// Reads a search's query.
@@ -199,8 +206,14 @@ pub fn page_query(query: Option<&str>) -> Result<PageQuery, Bad> {
 /// [`Bad`], as for a page.
 pub fn search_query(query: Option<&str>) -> Result<SearchQuery, Bad> {
     let [words, before, limit] = values(query, ["q", "before", "limit"])?;
-    let words = words.filter(|words| !words.is_empty() && words.len() <= SEARCH_WORDS_MAX).ok_or(Bad::Search)?;
-    Ok(SearchQuery { words: words.into_owned(), before: cursor(before)?, limit: self::limit(limit)? })
+    let words = words
+        .filter(|words| !words.is_empty() && words.len() <= SEARCH_WORDS_MAX)
+        .ok_or(Bad::Search)?;
+    Ok(SearchQuery {
+        words: words.into_owned(),
+        before: cursor(before)?,
+        limit: self::limit(limit)?,
+    })
 }
 
 /// Reads the last entry a returning viewer saw: from its header, or from `last_event_id` when a rebuilt `EventSource`
@@ -232,7 +245,11 @@ fn limit(value: Option<Cow<'_, str>>) -> Result<u64, Bad> {
     if value.len() > 4 || !value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Bad::Limit);
     }
-    value.parse().ok().filter(|limit| (1..=PAGE_LIMIT_MAX).contains(limit)).ok_or(Bad::Limit)
+    value
+        .parse()
+        .ok()
+        .filter(|limit| (1..=PAGE_LIMIT_MAX).contains(limit))
+        .ok_or(Bad::Limit)
 }
 
 /// The values of the known names, decoded as forms are: `+` is a blank, `%` and two digits a byte.
@@ -256,14 +273,21 @@ fn decoded(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     // Bytes that are no text become the replacement character, which no number and no stored line is made of.
-    Cow::Owned(percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned())
+    Cow::Owned(
+        percent_decode_str(&text.replace('+', " "))
+            .decode_utf8_lossy()
+            .into_owned(),
+    )
 }
 
 /// The trace a request belongs to, from its `traceparent` header: 32 hexadecimal digits, when the header is whole.
 pub fn trace_id(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get("traceparent")?.to_str().ok()?;
     let hex = |part: &str, len: usize| {
-        part.len() == len && part.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        part.len() == len
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
     };
     let mut parts = text.splitn(5, '-');
     let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
@@ -335,7 +359,11 @@ mod tests {
     #[test]
     fn other_methods_are_refused_with_those_that_are_not() {
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::HEAD] {
-            assert_eq!(route(&method, "/v1/jobs/j1/logs"), Err(NoRoute::Method("GET, OPTIONS")), "{method}");
+            assert_eq!(
+                route(&method, "/v1/jobs/j1/logs"),
+                Err(NoRoute::Method("GET, OPTIONS")),
+                "{method}"
+            );
             assert_eq!(route(&method, "/healthz"), Err(NoRoute::Method("GET")), "{method}");
             assert_eq!(route(&method, "/nowhere"), Err(NoRoute::Path), "{method}");
         }
@@ -346,10 +374,34 @@ mod tests {
     #[test]
     fn a_page_is_asked_for_by_one_cursor_and_a_limit() {
         for (query, expected) in [
-            (None, Ok(PageQuery { from: From::Newest, limit: 200 })),
-            (Some(""), Ok(PageQuery { from: From::Newest, limit: 200 })),
-            (Some("before=613&limit=1"), Ok(PageQuery { from: From::Before(seq(613)), limit: 1 })),
-            (Some("after=0&limit=1000&x=%zz&&=1"), Ok(PageQuery { from: From::After(seq(0)), limit: 1000 })),
+            (
+                None,
+                Ok(PageQuery {
+                    from: From::Newest,
+                    limit: 200,
+                }),
+            ),
+            (
+                Some(""),
+                Ok(PageQuery {
+                    from: From::Newest,
+                    limit: 200,
+                }),
+            ),
+            (
+                Some("before=613&limit=1"),
+                Ok(PageQuery {
+                    from: From::Before(seq(613)),
+                    limit: 1,
+                }),
+            ),
+            (
+                Some("after=0&limit=1000&x=%zz&&=1"),
+                Ok(PageQuery {
+                    from: From::After(seq(0)),
+                    limit: 1000,
+                }),
+            ),
             (Some("before=1&after=2"), Err(Bad::BothCursors)),
             (Some("before=1&before=1"), Err(Bad::Twice)),
             (Some("before="), Err(Bad::Cursor)),
@@ -369,7 +421,10 @@ mod tests {
     #[test]
     fn a_search_has_words_of_at_most_256_bytes() {
         let found = search_query(Some("q=npm+warn%21&before=9")).expect("fine");
-        assert_eq!((found.words.as_str(), found.before, found.limit), ("npm warn!", Some(seq(9)), 200));
+        assert_eq!(
+            (found.words.as_str(), found.before, found.limit),
+            ("npm warn!", Some(seq(9)), 200)
+        );
         assert_eq!(search_query(None), Err(Bad::Search));
         assert_eq!(search_query(Some("q=")), Err(Bad::Search));
         assert!(search_query(Some(&format!("q={}", "x".repeat(256)))).is_ok());

@@ -37,13 +37,20 @@ const SPARE_CONNECTIONS: usize = 5000;
 /// [`Error::Listen`] when the address cannot be had.
 pub fn listen(address: SocketAddr) -> Result<TcpListener> {
     let open = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
         // Lets a new process listen while connections of an old one are still being forgotten.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };
-    open().map_err(|source| Error::Listen { what: format!("cannot listen on {address}"), source })
+    open().map_err(|source| Error::Listen {
+        what: format!("cannot listen on {address}"),
+        source,
+    })
 }
 
 /// Serves until `shutdown` is done, and then drains: says so on `/readyz` at once, goes on taking requests for
@@ -65,7 +72,11 @@ pub async fn serve(
     let cut = stop.cut.clone().drop_guard();
     let main = accept(Arc::clone(&app), listener, stop.clone(), Side::Main);
     // The operator is answered to the end, and whoever asks there holds nothing up.
-    let admin_stop = Stop { listening: stop.cut.clone(), cut: stop.cut.clone(), connections: TaskTracker::new() };
+    let admin_stop = Stop {
+        listening: stop.cut.clone(),
+        cut: stop.cut.clone(),
+        connections: TaskTracker::new(),
+    };
     let admin = async {
         match admin {
             Some(listener) => accept(Arc::clone(&app), listener, admin_stop, Side::Admin).await,
@@ -121,7 +132,11 @@ struct Stop {
 impl Default for Stop {
     fn default() -> Self {
         let cut = CancellationToken::new();
-        Self { listening: cut.child_token(), cut, connections: TaskTracker::new() }
+        Self {
+            listening: cut.child_token(),
+            cut,
+            connections: TaskTracker::new(),
+        }
     }
 }
 
@@ -161,7 +176,10 @@ async fn accept(app: Arc<App>, listener: TcpListener, stop: Stop, side: Side) {
 
 fn is_of_the_peer(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+    )
 }
 
 async fn connection(app: Arc<App>, stream: TcpStream, stop: Stop, side: Side, _place: OwnedSemaphorePermit) {

@@ -14,7 +14,10 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'
 pub(crate) fn page() -> Response<Body> {
     let mut response = asset("text/html; charset=utf-8", include_bytes!("viewer/index.html"));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(CONTENT_SECURITY_POLICY),
+    );
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
@@ -30,6 +33,8 @@ pub(crate) fn js() -> Response<Body> {
 fn asset(content_type: &'static str, content: &'static [u8]) -> Response<Body> {
     let mut response = bytes(content_type, content);
     // Asked for again each time: after an update the page and its script must be of one make.
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }

@@ -45,7 +45,14 @@ pub struct Frames {
 /// Turns a change into what viewers share of it.
 pub fn frames(change: &Change) -> Frames {
     let mut out = Vec::new();
-    let mut frames = Frames { bytes: Bytes::new(), events: 1, end: None, revision: None, silent: None, erased: false };
+    let mut frames = Frames {
+        bytes: Bytes::new(),
+        events: 1,
+        end: None,
+        revision: None,
+        silent: None,
+        erased: false,
+    };
     match change {
         Change::Entries(entries) => {
             // A usual line is some 120 bytes, and its block as much again.
@@ -92,7 +99,9 @@ pub fn entry(out: &mut Vec<u8>, entry: &LogEntry) {
         Kind::End => &END,
         _ => &LINE,
     };
-    Frame::new(event).id(id.get()).write_with(out, |out| entry.write_event_json(out));
+    Frame::new(event)
+        .id(id.get())
+        .write_with(out, |out| entry.write_event_json(out));
 }
 
 /// Adds the job's end, with the revision its reader should know of.
@@ -154,8 +163,16 @@ pub fn gap(out: &mut Vec<u8>, ts: Timestamp, reason: GapReason, span: Span) {
         to: Seq,
         lines: Option<u64>,
     }
-    let gap = Gap { ts, reason, from: span.first(), to: span.last(), lines: None };
-    Frame::new(&GAP).id(span.last().get()).write_with(out, |out| json(out, &gap));
+    let gap = Gap {
+        ts,
+        reason,
+        from: span.first(),
+        to: span.last(),
+        lines: None,
+    };
+    Frame::new(&GAP)
+        .id(span.last().get())
+        .write_with(out, |out| json(out, &gap));
 }
 
 /// Adds where the job stands; nothing for a job that is over, which its last entry says.
@@ -171,7 +188,15 @@ pub fn status(out: &mut Vec<u8>, state: State) {
         State::Running => None,
         _ => return,
     };
-    Frame::new(&STATUS).write_with(out, |out| json(out, &Status { status: state.as_str(), since }));
+    Frame::new(&STATUS).write_with(out, |out| {
+        json(
+            out,
+            &Status {
+                status: state.as_str(),
+                since,
+            },
+        )
+    });
 }
 
 /// Adds that an entry was masked after the fact, or (none) that the log was erased.
@@ -192,7 +217,11 @@ pub fn rewind(out: &mut Vec<u8>, span: Span) {
         to: Seq,
         reason: &'static str,
     }
-    let rewind = Rewind { from: span.first(), to: span.last(), reason: "store_changed" };
+    let rewind = Rewind {
+        from: span.first(),
+        to: span.last(),
+        reason: "store_changed",
+    };
     Frame::new(&REWIND).write_with(out, |out| json(out, &rewind));
 }
 
@@ -221,7 +250,9 @@ pub fn farewell(out: &mut Vec<u8>, farewell: Farewell, retry: Duration) {
         Farewell::Reauth(_) => &REAUTH,
     };
     let (Farewell::Unavailable(reason) | Farewell::Reauth(reason)) = farewell;
-    Frame::new(event).retry(retry).write_with(out, |out| json(out, &Data { reason, retry_ms }));
+    Frame::new(event)
+        .retry(retry)
+        .write_with(out, |out| json(out, &Data { reason, retry_ms }));
 }
 
 fn json(out: &mut Vec<u8>, value: &impl Serialize) {
@@ -304,8 +335,12 @@ pub fn page<'a>(
     let mut out = Vec::with_capacity(entries.len() + AROUND);
     out.extend_from_slice(b"{\"job\":");
     json(&mut out, head.job);
-    write!(out, ",\"status\":\"{}\",\"storage\":\"{}\",\"revision\":{},\"entries\":[", head.status, head.storage, head.revision)
-        .expect("a Vec takes every write");
+    write!(
+        out,
+        ",\"status\":\"{}\",\"storage\":\"{}\",\"revision\":{},\"entries\":[",
+        head.status, head.storage, head.revision
+    )
+    .expect("a Vec takes every write");
     if !kept.is_empty() {
         let start = if kept.start == 0 { 0 } else { ends[kept.start - 1] };
         out.extend_from_slice(&entries[start..ends[kept.end - 1] - 1]);
@@ -318,7 +353,14 @@ pub fn page<'a>(
     }
     out.extend_from_slice(b"],");
     let at = out.len();
-    json(&mut out, &Rest { next_before: page.next_before, next_after: page.next_after, has_more: page.has_more });
+    json(
+        &mut out,
+        &Rest {
+            next_before: page.next_before,
+            next_after: page.next_after,
+            has_more: page.has_more,
+        },
+    );
     out.remove(at);
     (out, page)
 }
@@ -375,9 +417,16 @@ impl<'a> JobView<'a> {
 /// A job's last entry as its record tells it, for when the entry itself cannot be read.
 pub fn end_from_record(record: &JobRecord) -> Option<LogEntry> {
     let ending = record.outcome()?;
-    let event = LogEvent::Ended { outcome: ending.outcome, exit_code: ending.exit_code, counts: record.counts };
+    let event = LogEvent::Ended {
+        outcome: ending.outcome,
+        exit_code: ending.exit_code,
+        counts: record.counts,
+    };
     let ts = record.ended.unwrap_or(record.touched);
-    Some(LogEntry { seq: record.head, recorded: Recorded { ts, phase: None, event } })
+    Some(LogEntry {
+        seq: record.head,
+        recorded: Recorded { ts, phase: None, event },
+    })
 }
 
 /// Adds an entry as a line of a downloaded log. What is missing is said; stages and the end are not lines.

@@ -6,7 +6,6 @@ use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use capture::{Capture, CaptureOptions};
-use fantoccini::cookies::Cookie;
 use log_model::{Outcome, Source};
 use serde_json::Value;
 use stream_store::{Ending, StoreUrl};
@@ -60,8 +59,8 @@ async fn a_browser_follows_is_cut_resumes_pages_back_and_sees_the_end() {
     // The test cannot refresh the cookie as Clerk's script does; so the token lasts.
     let expires = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() + 3600;
     let token = road.clerk.session("user_ana").claim("exp", expires).token();
-    let cookie = Cookie::build(("__session", token)).path("/").build();
-    browser.client.add_cookie(cookie).await.expect("a cookie can be set");
+    // Set by script, as Clerk's own is.
+    browser.evaluate(&format!("document.cookie = '__session={token}; path=/; SameSite=Lax'")).await;
     browser.client.goto(&format!("{origin}/jobs/page")).await.expect("the page is served");
     browser.wait_for("the page is live", "return document.body.dataset.state === 'live'").await;
 

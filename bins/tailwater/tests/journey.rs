@@ -227,7 +227,7 @@ async fn a_store_that_is_away_loses_nothing_and_stops_nobody() {
     // A reader is told to come back, in the one way that makes browsers do so.
     let mut away = road.stream(JOB, OWNER, None).await;
     assert_eq!(away.head.status, StatusCode::OK);
-    assert_eq!(away.wait_for("unavailable").await.data["reason"], "store");
+    assert_eq!(away.wait_for("unavailable").await.data["reason"], "store_unavailable");
     let (status, _, problem) = road.json(&format!("/v1/jobs/{JOB}/logs"), Some(OWNER)).await;
     assert_eq!((status, &problem["code"]), (StatusCode::SERVICE_UNAVAILABLE, &Value::from("store_unavailable")));
 

@@ -54,8 +54,19 @@ const RULE: RuleId = RuleId::from_static("purged");
 /// [`Claimed`](stream_store::Error::Claimed) when an archiver has been at work on the job for a minute; and whatever
 /// either side's trouble is, after which it is to be repeated.
 pub async fn purge(store: &dyn LogStore, archive: Option<&Archive>, order: &Order, now: Timestamp) -> Result<Purged> {
+    purge_claiming(store, archive, order, now, CLAIM).await
+}
+
+/// As [`purge`], claiming the job for another time.
+pub(crate) async fn purge_claiming(
+    store: &dyn LogStore,
+    archive: Option<&Archive>,
+    order: &Order,
+    now: Timestamp,
+    claim_for: Duration,
+) -> Result<Purged> {
     let holder = format!("purge-{}", crate::random_name());
-    let held = match Held::wait(store, &order.job, &holder, CLAIM).await {
+    let held = match Held::wait(store, &order.job, &holder, claim_for).await {
         Ok(held) => Some(held),
         Err(Error::NoSuchJob) => None,
         Err(error) => return Err(error),

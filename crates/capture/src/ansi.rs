@@ -53,7 +53,13 @@ enum Kind {
 impl Ansi {
     /// `limit` bounds what is kept of an unfinished sequence.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { character: Vec::with_capacity(4), sequence: Vec::new(), kind: Kind::Escape, beyond: 0, limit }
+        Self {
+            character: Vec::with_capacity(4),
+            sequence: Vec::new(),
+            kind: Kind::Escape,
+            beyond: 0,
+            limit,
+        }
     }
 
     /// Whether the next byte stands alone: neither a character nor a sequence is unfinished.

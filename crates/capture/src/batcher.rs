@@ -18,7 +18,11 @@ pub struct BatchLimits {
 impl Default for BatchLimits {
     /// 64 entries, 64 KiB, 50 ms: one script call carries some 64 lines at the cost of one, and no one sees 50 ms.
     fn default() -> Self {
-        Self { entries: 64, bytes: 64 * 1024, age: Duration::from_millis(50) }
+        Self {
+            entries: 64,
+            bytes: 64 * 1024,
+            age: Duration::from_millis(50),
+        }
     }
 }
 
@@ -38,13 +42,23 @@ pub struct Batcher {
 impl Batcher {
     /// An empty batch.
     pub fn new(limits: BatchLimits) -> Self {
-        Self { limits, entries: Vec::new(), bytes: 0, due: None, last: None }
+        Self {
+            limits,
+            entries: Vec::new(),
+            bytes: 0,
+            due: None,
+            last: None,
+        }
     }
 
     /// Adds an entry; returns a batch when that filled one.
     pub fn push(&mut self, entry: Recorded, now: Instant) -> Option<Vec<Recorded>> {
         let size = weight(&entry);
-        let full = if !self.entries.is_empty() && self.bytes + size > self.limits.bytes { Some(self.take(now)) } else { None };
+        let full = if !self.entries.is_empty() && self.bytes + size > self.limits.bytes {
+            Some(self.take(now))
+        } else {
+            None
+        };
         if self.entries.is_empty() {
             self.due = Some(self.last.map_or(now, |last| (last + self.limits.age).max(now)));
         }
@@ -92,7 +106,13 @@ mod tests {
     use log_model::{StageState, Timestamp};
 
     fn entry() -> Recorded {
-        Recorded { ts: Timestamp::from_millis(0), phase: None, event: LogEvent::Stage { state: StageState::Started } }
+        Recorded {
+            ts: Timestamp::from_millis(0),
+            phase: None,
+            event: LogEvent::Stage {
+                state: StageState::Started,
+            },
+        }
     }
 
     #[test]
@@ -105,7 +125,11 @@ mod tests {
 
         let soon = start + Duration::from_millis(10);
         assert!(batcher.push(entry(), soon).is_none());
-        assert_eq!(batcher.due(), Some(start + Duration::from_millis(50)), "what follows closely waits for more");
+        assert_eq!(
+            batcher.due(),
+            Some(start + Duration::from_millis(50)),
+            "what follows closely waits for more"
+        );
         assert_eq!(batcher.take(soon).len(), 1);
 
         let later = start + Duration::from_secs(1);
@@ -116,22 +140,35 @@ mod tests {
     #[test]
     fn a_batch_is_full_by_count_or_by_bytes() {
         let now = Instant::now();
-        let mut batcher = Batcher::new(BatchLimits { entries: 3, ..BatchLimits::default() });
+        let mut batcher = Batcher::new(BatchLimits {
+            entries: 3,
+            ..BatchLimits::default()
+        });
         assert!(batcher.push(entry(), now).is_none());
         assert!(batcher.push(entry(), now).is_none());
         assert_eq!(batcher.push(entry(), now).map(|batch| batch.len()), Some(3));
         assert!(batcher.is_empty() && batcher.due().is_none());
 
-        let mut batcher = Batcher::new(BatchLimits { bytes: 100, ..BatchLimits::default() });
+        let mut batcher = Batcher::new(BatchLimits {
+            bytes: 100,
+            ..BatchLimits::default()
+        });
         assert!(batcher.push(entry(), now).is_none());
-        assert_eq!(batcher.push(entry(), now).map(|batch| batch.len()), Some(1), "the second would not fit");
+        assert_eq!(
+            batcher.push(entry(), now).map(|batch| batch.len()),
+            Some(1),
+            "the second would not fit"
+        );
         assert_eq!(batcher.take(now).len(), 1);
     }
 
     #[test]
     fn an_entry_larger_than_a_batch_goes_alone() {
         let now = Instant::now();
-        let mut batcher = Batcher::new(BatchLimits { bytes: 1, ..BatchLimits::default() });
+        let mut batcher = Batcher::new(BatchLimits {
+            bytes: 1,
+            ..BatchLimits::default()
+        });
         assert_eq!(batcher.push(entry(), now).map(|batch| batch.len()), Some(1));
     }
 }

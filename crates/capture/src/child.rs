@@ -56,7 +56,10 @@ pub struct Exit {
 impl Exit {
     /// An ordinary end.
     pub fn with_code(code: i32) -> Self {
-        Self { code: Some(code), signal: None }
+        Self {
+            code: Some(code),
+            signal: None,
+        }
     }
 
     /// The one number a shell makes of it: the exit code, or 128 + N after signal N.
@@ -76,7 +79,10 @@ impl Exit {
 
 impl From<ExitStatus> for Exit {
     fn from(status: ExitStatus) -> Self {
-        Self { code: status.code(), signal: status.signal() }
+        Self {
+            code: status.code(),
+            signal: status.signal(),
+        }
     }
 }
 
@@ -109,14 +115,24 @@ enum Reach {
 
 /// Starts a command on two pipes, or on a pseudo-terminal of its own.
 pub(crate) fn start(command: &Command, pty: bool) -> Result<Started> {
-    if pty { start_on_pty(command) } else { start_on_pipes(command) }
+    if pty {
+        start_on_pty(command)
+    } else {
+        start_on_pipes(command)
+    }
 }
 
 fn start_on_pipes(command: &Command) -> Result<Started> {
     let at_terminal = isatty(io::stdin());
     let mut start = tokio::process::Command::new(&command.program);
-    start.args(&command.args).envs(command.env.iter().map(|(name, value)| (name, value)));
-    start.stdin(Stdio::inherit()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    start
+        .args(&command.args)
+        .envs(command.env.iter().map(|(name, value)| (name, value)));
+    start
+        .stdin(Stdio::inherit())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     if let Some(folder) = &command.folder {
         start.current_dir(folder);
     }
@@ -133,7 +149,11 @@ fn start_on_pipes(command: &Command) -> Result<Started> {
         stdout: child.stdout.take().map(|pipe| Box::pin(pipe) as Output),
         stderr: child.stderr.take().map(|pipe| Box::pin(pipe) as Output),
         child,
-        reach: if at_terminal { Reach::Child(pid) } else { Reach::Group(pid) },
+        reach: if at_terminal {
+            Reach::Child(pid)
+        } else {
+            Reach::Group(pid)
+        },
         terminal: None,
     })))
 }
@@ -185,7 +205,10 @@ fn pid_of(child: &tokio::process::Child) -> Result<Pid> {
         .id()
         .and_then(|pid| i32::try_from(pid).ok())
         .and_then(Pid::from_raw)
-        .ok_or_else(|| Error::System { what: "process id", source: io::ErrorKind::NotFound.into() })
+        .ok_or_else(|| Error::System {
+            what: "process id",
+            source: io::ErrorKind::NotFound.into(),
+        })
 }
 
 /// What a shell would say, calmly.
@@ -193,16 +216,22 @@ fn not_started(command: &Command, error: io::Error) -> Result<Started> {
     let program = command.program.to_string_lossy();
     let no_folder = command.folder.as_ref().is_some_and(|folder| !folder.is_dir());
     Ok(match error.kind() {
-        io::ErrorKind::NotFound if no_folder => {
-            Started::Not(Exit::with_code(126), "the folder to run the command in does not exist".to_owned())
-        }
-        io::ErrorKind::NotFound => {
-            Started::Not(Exit::with_code(127), format!("the command `{program}` was not found; is it installed, and on the PATH?"))
-        }
-        io::ErrorKind::PermissionDenied => {
-            Started::Not(Exit::with_code(126), format!("the command `{program}` may not be run; is it an executable file?"))
-        }
-        _ => Started::Not(Exit::with_code(126), format!("the command `{program}` could not be run: {error}")),
+        io::ErrorKind::NotFound if no_folder => Started::Not(
+            Exit::with_code(126),
+            "the folder to run the command in does not exist".to_owned(),
+        ),
+        io::ErrorKind::NotFound => Started::Not(
+            Exit::with_code(127),
+            format!("the command `{program}` was not found; is it installed, and on the PATH?"),
+        ),
+        io::ErrorKind::PermissionDenied => Started::Not(
+            Exit::with_code(126),
+            format!("the command `{program}` may not be run; is it an executable file?"),
+        ),
+        _ => Started::Not(
+            Exit::with_code(126),
+            format!("the command `{program}` could not be run: {error}"),
+        ),
     })
 }
 
@@ -260,7 +289,11 @@ impl Terminal {
             tcsetattr(io::stdin(), OptionalActions::Now, &raw).is_ok()
         });
         let (resizes, resized) = mpsc::channel(1);
-        Self { typing: Some(Typing { input, resized }), before, resizes }
+        Self {
+            typing: Some(Typing { input, resized }),
+            before,
+            resizes,
+        }
     }
 
     fn take_typing(&mut self) -> Option<Typing> {
@@ -288,7 +321,9 @@ impl Typing {
         let (keys, mut typed) = mpsc::channel::<Vec<u8>>(16);
         // A thread of its own: a read from standard input cannot be given up, and as a runtime's task it would keep
         // the whole program from ending. This one looks up every tenth of a second.
-        let thread = std::thread::Builder::new().name("typing".to_owned()).spawn(move || read_keys(&stop, &keys));
+        let thread = std::thread::Builder::new()
+            .name("typing".to_owned())
+            .spawn(move || read_keys(&stop, &keys));
         if thread.is_err() {
             return;
         }
@@ -323,7 +358,10 @@ impl Drop for StopOnDrop {
 }
 
 fn read_keys(stop: &AtomicBool, keys: &mpsc::Sender<Vec<u8>>) {
-    let tenth = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    let tenth = Timespec {
+        tv_sec: 0,
+        tv_nsec: 100_000_000,
+    };
     let mut buffer = [0; 4096];
     while !stop.load(Ordering::Relaxed) {
         let stdin = io::stdin();
@@ -359,7 +397,10 @@ pub(crate) enum Heard {
 impl Signals {
     /// Listens from now on. From then on none of them ends this process by itself.
     pub(crate) fn listen() -> Result<Self> {
-        let failed = |source| Error::System { what: "signals", source };
+        let failed = |source| Error::System {
+            what: "signals",
+            source,
+        };
         let kinds = [
             (Signal::TERM, SignalKind::terminate()),
             (Signal::INT, SignalKind::interrupt()),
@@ -368,9 +409,15 @@ impl Signals {
             (Signal::USR1, SignalKind::user_defined1()),
             (Signal::USR2, SignalKind::user_defined2()),
         ];
-        let listening =
-            kinds.into_iter().map(|(which, kind)| Ok((which, signal(kind)?))).collect::<io::Result<_>>().map_err(failed)?;
-        Ok(Self { listening, window: signal(SignalKind::window_change()).map_err(failed)? })
+        let listening = kinds
+            .into_iter()
+            .map(|(which, kind)| Ok((which, signal(kind)?)))
+            .collect::<io::Result<_>>()
+            .map_err(failed)?;
+        Ok(Self {
+            listening,
+            window: signal(SignalKind::window_change()).map_err(failed)?,
+        })
     }
 
     /// The next one. Cancel safe.

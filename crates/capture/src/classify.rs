@@ -14,7 +14,9 @@ use log_model::Class;
 /// ```
 pub fn classify(text: &str) -> Option<Class> {
     let text = text.trim();
-    let Some(&first) = text.as_bytes().first() else { return Some(Class::Blank) };
+    let Some(&first) = text.as_bytes().first() else {
+        return Some(Class::Blank);
+    };
     // Only a few beginnings and marks lead anywhere, so that most lines cost one look at their first byte and a
     // search for a percent sign.
     let class = match first {
@@ -139,8 +141,14 @@ fn is_progress(text: &str, first: u8) -> bool {
     let after = &text[percent + 1..];
     let before = before.trim_end();
     // git: `Receiving objects:  10% (191/1906)`; apt: `(Reading database ... 5%`.
-    const GIT: [&str; 6] =
-        ["Counting objects:", "Compressing objects:", "Receiving objects:", "Resolving deltas:", "Updating files:", "Writing objects:"];
+    const GIT: [&str; 6] = [
+        "Counting objects:",
+        "Compressing objects:",
+        "Receiving objects:",
+        "Resolving deltas:",
+        "Updating files:",
+        "Writing objects:",
+    ];
     before.starts_with("(Reading database ...")
         || GIT.iter().any(|stage| before.ends_with(stage))
         // tqdm and its kin: a bar right behind or before the number.
@@ -221,14 +229,28 @@ mod tests {
 
     #[test]
     fn notices_funding_and_telemetry_are_known() {
-        check(Some(Class::Notice), &["npm notice", "npm notice New major version", "[notice] A new release of pip"]);
+        check(
+            Some(Class::Notice),
+            &[
+                "npm notice",
+                "npm notice New major version",
+                "[notice] A new release of pip",
+            ],
+        );
         check(
             Some(Class::Funding),
-            &["38 packages are looking for funding", "1 package is looking for funding", "  run `npm fund` for details"],
+            &[
+                "38 packages are looking for funding",
+                "1 package is looking for funding",
+                "  run `npm fund` for details",
+            ],
         );
         check(
             Some(Class::Telemetry),
-            &["Attention: Next.js now collects completely anonymous telemetry regarding usage.", "https://nextjs.org/telemetry"],
+            &[
+                "Attention: Next.js now collects completely anonymous telemetry regarding usage.",
+                "https://nextjs.org/telemetry",
+            ],
         );
     }
 

@@ -84,7 +84,10 @@ pub(crate) fn fresh_writer() -> WriterId {
     let mut bytes = [0; 8];
     // Without randomness from the system, time and process still tell writers apart.
     if getrandom::fill(&mut bytes).is_err() {
-        let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let nanos = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_nanos();
         bytes = ((nanos as u64) ^ (u64::from(std::process::id()) << 40)).to_be_bytes();
     }
     WriterId::new(&format!("w{:016x}", u64::from_be_bytes(bytes))).expect("a letter and 16 digits are a writer id")
@@ -322,7 +325,9 @@ impl Delivery {
                 }
                 if now >= self.renew_due {
                     self.renew_due = now + LEASE_RENEWAL;
-                    return Some(Box::pin(async move { Done::Renewed(patiently(store.renew(&job, &writer)).await) }));
+                    return Some(Box::pin(async move {
+                        Done::Renewed(patiently(store.renew(&job, &writer)).await)
+                    }));
                 }
                 if now >= self.confirm_due {
                     self.confirm_due = now + CONFIRM_EVERY;
@@ -339,8 +344,12 @@ impl Delivery {
 
     /// Connects, opens the job where an owner is known, delivers what earlier runs of this job left, and joins.
     fn join(&self) -> Work {
-        let (source, job, owner, id) =
-            (self.source.clone(), self.options.job.clone(), self.options.owner.clone(), self.id.clone());
+        let (source, job, owner, id) = (
+            self.source.clone(),
+            self.options.job.clone(),
+            self.options.owner.clone(),
+            self.id.clone(),
+        );
         let folder = self.options.spool_dir.clone();
         let first_time = self.acknowledged == 0;
         Box::pin(async move {
@@ -468,7 +477,15 @@ impl Delivery {
     /// The next batch under its number.
     fn item(&self, number: u64, events: Vec<Recorded>) -> Item {
         let weight = memory_of(&events);
-        Item { batch: Arc::new(Batch { writer: self.id.clone(), fence: Fence(0), number, events }), weight }
+        Item {
+            batch: Arc::new(Batch {
+                writer: self.id.clone(),
+                fence: Fence(0),
+                number,
+                events,
+            }),
+            weight,
+        }
     }
 
     /// The store answered.
@@ -555,7 +572,9 @@ impl Delivery {
 
     /// The number of the first batch that waits, in memory or on disk; of the next one when none does.
     fn first_waiting(&self) -> u64 {
-        self.waiting.front().map_or(self.next_number - self.on_disk, Item::number)
+        self.waiting
+            .front()
+            .map_or(self.next_number - self.on_disk, Item::number)
     }
 
     /// Moves the numbers of everything that waits, so that the first becomes `first`.
@@ -621,7 +640,9 @@ impl Delivery {
 
     /// Writes one batch to the spool. False when the disk did not take it.
     async fn write(&mut self, batch: &Arc<Batch>) -> bool {
-        let Disk::Ready(mut file) = std::mem::replace(&mut self.disk, Disk::Unusable) else { return false };
+        let Disk::Ready(mut file) = std::mem::replace(&mut self.disk, Disk::Unusable) else {
+            return false;
+        };
         let (batch, lines, shift) = (Arc::clone(batch), lines_of(&batch.events), self.shift);
         let mut task = tokio::task::spawn_blocking(move || {
             let written = file.append(batch.number.saturating_add_signed(-shift), &batch.events, false);
@@ -655,7 +676,9 @@ impl Delivery {
 
     /// From now on the spool holds all that waits.
     async fn spill(&mut self) {
-        let Disk::Ready(mut file) = std::mem::replace(&mut self.disk, Disk::Unusable) else { return };
+        let Disk::Ready(mut file) = std::mem::replace(&mut self.disk, Disk::Unusable) else {
+            return;
+        };
         let shift = self.shift;
         let waiting = std::mem::take(&mut self.waiting);
         let task = tokio::task::spawn_blocking(move || {
@@ -780,7 +803,10 @@ impl Delivery {
         if !self.spilling && self.trouble_since.is_some_and(|since| now >= since + TROUBLE) {
             self.spill().await;
             // Without a spool there is nothing to do about it again and again.
-            self.trouble_since = self.trouble_since.map(|_| now + Duration::from_secs(3600)).filter(|_| !self.spilling);
+            self.trouble_since = self
+                .trouble_since
+                .map(|_| now + Duration::from_secs(3600))
+                .filter(|_| !self.spilling);
         }
         if self.spilling && now >= self.last_sync + SYNC_EVERY {
             self.last_sync = now;
@@ -805,7 +831,9 @@ impl Delivery {
     }
 
     async fn with_file(&mut self, work: impl FnOnce(&mut SpoolFile) -> std::io::Result<()> + Send + 'static) -> bool {
-        let Disk::Ready(mut file) = std::mem::replace(&mut self.disk, Disk::Unusable) else { return false };
+        let Disk::Ready(mut file) = std::mem::replace(&mut self.disk, Disk::Unusable) else {
+            return false;
+        };
         let task = tokio::task::spawn_blocking(move || {
             let done = work(&mut file);
             (file, done)
@@ -816,7 +844,9 @@ impl Delivery {
     }
 
     async fn create_spool(&mut self) {
-        let Some(folder) = self.options.spool_dir.clone() else { return };
+        let Some(folder) = self.options.spool_dir.clone() else {
+            return;
+        };
         let header = SpoolHeader::new(
             self.options.job.clone(),
             self.options.owner.clone(),
@@ -838,13 +868,18 @@ impl Delivery {
             self.handle(done).await;
         } else {
             self.unsend();
-            self.trouble.get_or_insert_with(|| Error::Unavailable { source: "no answer in time".into() });
+            self.trouble.get_or_insert_with(|| Error::Unavailable {
+                source: "no answer in time".into(),
+            });
         }
     }
 
     /// Puts what was not delivered where the next run finds it, and says what became of everything.
     async fn conclude(mut self) -> Delivered {
-        let mut delivered = Delivered { trouble: self.trouble.take(), ..Delivered::default() };
+        let mut delivered = Delivered {
+            trouble: self.trouble.take(),
+            ..Delivered::default()
+        };
         if let Disk::Busy(task, lines) = &mut self.disk {
             let lines = *lines;
             if let Ok(Ok((file, written))) = tokio::time::timeout(Duration::from_secs(5), task).await {
@@ -860,7 +895,11 @@ impl Delivery {
         }
         let gone = matches!(self.standing, Standing::Gone);
         let ending = self.over.flatten();
-        let waiting_lines = self.waiting.iter().map(|item| lines_of(&item.batch.events)).sum::<u64>();
+        let waiting_lines = self
+            .waiting
+            .iter()
+            .map(|item| lines_of(&item.batch.events))
+            .sum::<u64>();
         let tail = self.take_tail();
         let tail_lines = tail.iter().map(|events| lines_of(events)).sum::<u64>();
         let nothing_left = self.waiting.is_empty() && self.on_disk == 0 && tail.is_empty();
@@ -874,7 +913,11 @@ impl Delivery {
         };
         if said_all {
             delivered.complete = true;
-            if let Err(error) = tokio::task::spawn_blocking(move || file.remove()).await.map_err(Into::into).flatten() {
+            if let Err(error) = tokio::task::spawn_blocking(move || file.remove())
+                .await
+                .map_err(Into::into)
+                .flatten()
+            {
                 tracing::warn!(%error, "the empty spool stays");
             }
             return delivered;
@@ -916,11 +959,22 @@ impl Delivery {
 
 fn gap(lines: Option<u64>, reason: GapReason) -> Recorded {
     let ts: Timestamp = SystemTime::now().into();
-    Recorded { ts, phase: None, event: LogEvent::Gap { lines, span: None, reason } }
+    Recorded {
+        ts,
+        phase: None,
+        event: LogEvent::Gap {
+            lines,
+            span: None,
+            reason,
+        },
+    }
 }
 
 fn lines_of(events: &[Recorded]) -> u64 {
-    events.iter().filter(|event| matches!(event.event, LogEvent::Line { .. })).count() as u64
+    events
+        .iter()
+        .filter(|event| matches!(event.event, LogEvent::Line { .. }))
+        .count() as u64
 }
 
 /// Until then, or for ever.
@@ -933,9 +987,13 @@ async fn sleep_until(at: Option<Instant>) {
 
 /// The folder spools go to when none is named: the user's own state, or a temporary folder.
 pub fn default_spool_dir() -> PathBuf {
-    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = std::env::var_os("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
     let state = state.or_else(|| {
-        std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state")).filter(|path| path.is_absolute())
+        std::env::var_os("HOME")
+            .map(|home| PathBuf::from(home).join(".local/state"))
+            .filter(|path| path.is_absolute())
     });
     match state {
         Some(state) => state.join("tailwater/spool"),

@@ -15,7 +15,12 @@ pub(crate) struct Editor {
 impl Editor {
     /// A line of at most `limit` columns and bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { row: Row::default(), column: 0, beyond: 0, limit }
+        Self {
+            row: Row::default(),
+            column: 0,
+            beyond: 0,
+            limit,
+        }
     }
 
     /// Whether nothing has happened on this line yet.

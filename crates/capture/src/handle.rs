@@ -179,7 +179,11 @@ impl Capture {
             },
         );
         let recorder = |source, pty| {
-            let recording = RecorderOptions { phase: options.phase.clone(), pty, ..RecorderOptions::default() };
+            let recording = RecorderOptions {
+                phase: options.phase.clone(),
+                pty,
+                ..RecorderOptions::default()
+            };
             Recorder::new(redactor.scrubber(), source, recording)
         };
         let reading = Reading {
@@ -218,7 +222,10 @@ impl Capture {
     /// two steps, it may have changed the phase without saying so.
     pub async fn stage_started(&self, phase: Phase) {
         self.send(Input::Phase(Some(phase))).await;
-        self.send(Input::Event(LogEvent::Stage { state: StageState::Started })).await;
+        self.send(Input::Event(LogEvent::Stage {
+            state: StageState::Started,
+        }))
+        .await;
     }
 
     /// The current phase's command is over; what it left unfinished is recorded before that is said.
@@ -232,7 +239,14 @@ impl Capture {
     pub async fn say(&self, text: impl Into<String>) {
         let text = redact::system_text(text).shortened(crate::DISPLAY_LIMIT);
         let masked: Vec<Masked> = Vec::new();
-        self.send(Input::Event(LogEvent::Line { source: Source::System, text, class: None, cut: None, masked })).await;
+        self.send(Input::Event(LogEvent::Line {
+            source: Source::System,
+            text,
+            class: None,
+            cut: None,
+            masked,
+        }))
+        .await;
     }
 
     /// No more will come. Delivers everything, ends the job if `ending` says how, and waits for that up to
@@ -295,7 +309,12 @@ impl Reading {
                 }
                 Some(Input::Event(event)) => {
                     self.finish_lines().await;
-                    self.record(vec![Recorded { ts: now(), phase: self.phase.clone(), event }]).await;
+                    self.record(vec![Recorded {
+                        ts: now(),
+                        phase: self.phase.clone(),
+                        event,
+                    }])
+                    .await;
                 }
                 Some(Input::End(how)) => {
                     ending = how;
@@ -314,7 +333,11 @@ impl Reading {
 
     async fn read(&mut self, source: Source, bytes: &[u8]) {
         let mut entries = Vec::new();
-        let recorder = if source == Source::Stdout { &mut self.stdout } else { &mut self.stderr };
+        let recorder = if source == Source::Stdout {
+            &mut self.stdout
+        } else {
+            &mut self.stderr
+        };
         recorder.push(bytes, now(), &mut entries);
         self.record(entries).await;
     }

@@ -74,7 +74,12 @@ async fn deliver(store: &dyn LogStore, leftover: Leftover) -> Result<u64> {
         }
         Err(error) => return Err(error.into()),
     };
-    let mut sender = Sender { store, job: &job, writer, sent: 0 };
+    let mut sender = Sender {
+        store,
+        job: &job,
+        writer,
+        sent: 0,
+    };
     let mut closed = None;
     // How far the store's numbers lie below the file's, once a batch was missing between them.
     let mut shift = 0;
@@ -118,11 +123,18 @@ async fn deliver(store: &dyn LogStore, leftover: Leftover) -> Result<u64> {
 
 /// Says in the log that writers of this job whose lease ran out said no more, and takes their place in silence: they
 /// would hold back the job's end for ever. Their spools, if this machine has them, are delivered before.
-pub(crate) async fn bury_lapsed(store: &dyn LogStore, job: &JobId, own: &WriterId, now: Timestamp) -> stream_store::Result<()> {
+pub(crate) async fn bury_lapsed(
+    store: &dyn LogStore,
+    job: &JobId,
+    own: &WriterId,
+    now: Timestamp,
+) -> stream_store::Result<()> {
     /// The store's clock judges leases; ours may be off by this much.
     const DOUBT: std::time::Duration = std::time::Duration::from_secs(60);
 
-    let Some(record) = patiently(store.job(job)).await? else { return Ok(()) };
+    let Some(record) = patiently(store.job(job)).await? else {
+        return Ok(());
+    };
     for (slot, writer) in &record.writers {
         let lapsed = writer.lease_until.is_some_and(|until| now.since(until) > DOUBT);
         if !lapsed || slot == own {
@@ -131,7 +143,12 @@ pub(crate) async fn bury_lapsed(store: &dyn LogStore, job: &JobId, own: &WriterI
         // Under a slot of its own: a number of theirs is never used up, so that one who was only cut off and comes
         // back goes on where it stopped.
         let witness = patiently(store.join(job, &crate::delivery::fresh_writer())).await?;
-        let mut sender = Sender { store, job, writer: witness, sent: 0 };
+        let mut sender = Sender {
+            store,
+            job,
+            writer: witness,
+            sent: 0,
+        };
         sender.gap().await?;
         patiently(store.leave(job, &sender.writer, now)).await?;
         let dead = patiently(store.join(job, slot)).await?;
@@ -160,13 +177,25 @@ impl Sender<'_> {
     /// Appends under the next number; a few failures are sat out.
     async fn send(&mut self, events: Vec<Recorded>) -> stream_store::Result<()> {
         let entries = events.len() as u64;
-        let batch = Batch { writer: self.writer.id.clone(), fence: self.writer.fence, number: self.writer.next, events };
+        let batch = Batch {
+            writer: self.writer.id.clone(),
+            fence: self.writer.fence,
+            number: self.writer.next,
+            events,
+        };
         let mut pause = std::time::Duration::from_millis(100);
         let mut tries = 0;
         loop {
             match patiently(self.store.append(self.job, &batch)).await {
                 Ok(_) => break,
-                Err(error) if tries < 5 && is_passing(&error) && !matches!(error, StoreError::Fenced | StoreError::Behind { .. } | StoreError::NoSuchJob) => {
+                Err(error)
+                    if tries < 5
+                        && is_passing(&error)
+                        && !matches!(
+                            error,
+                            StoreError::Fenced | StoreError::Behind { .. } | StoreError::NoSuchJob
+                        ) =>
+                {
                     tries += 1;
                     tokio::time::sleep(pause).await;
                     pause *= 2;
@@ -180,14 +209,25 @@ impl Sender<'_> {
     }
 
     async fn gap(&mut self) -> stream_store::Result<()> {
-        let gap = LogEvent::Gap { lines: None, span: None, reason: GapReason::WriterKilled };
-        self.send(vec![Recorded { ts: now(), phase: None, event: gap }]).await
+        let gap = LogEvent::Gap {
+            lines: None,
+            span: None,
+            reason: GapReason::WriterKilled,
+        };
+        self.send(vec![Recorded {
+            ts: now(),
+            phase: None,
+            event: gap,
+        }])
+        .await
     }
 }
 
 /// Reads on, off the runtime's threads.
 async fn next(leftover: Option<Leftover>) -> Result<(Option<Leftover>, Option<SpoolRecord>)> {
-    let Some(mut leftover) = leftover else { return Ok((None, None)) };
+    let Some(mut leftover) = leftover else {
+        return Ok((None, None));
+    };
     blocking(move || {
         let record = leftover.reader.next_record()?;
         Ok((Some(leftover), record))

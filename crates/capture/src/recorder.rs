@@ -34,7 +34,12 @@ pub struct RecorderOptions {
 
 impl Default for RecorderOptions {
     fn default() -> Self {
-        Self { phase: None, display_limit: DISPLAY_LIMIT, quiet: QUIET, pty: None }
+        Self {
+            phase: None,
+            display_limit: DISPLAY_LIMIT,
+            quiet: QUIET,
+            pty: None,
+        }
     }
 }
 
@@ -64,7 +69,9 @@ impl Recorder {
     /// A stream of its own: `scrubber` must not be shared with another stream, because a private key spans lines.
     pub fn new(scrubber: Scrubber, source: Source, options: RecorderOptions) -> Self {
         Self {
-            screen: options.pty.map_or_else(Screen::pipe, |(rows, columns)| Screen::pty(rows, columns)),
+            screen: options
+                .pty
+                .map_or_else(Screen::pipe, |(rows, columns)| Screen::pty(rows, columns)),
             lines: Lines {
                 scrubber,
                 source,
@@ -138,7 +145,11 @@ impl Lines {
             // it is recorded whole: its beginning stands in the log twice, its secret never.
             let whole = format!("{flushed}{}", line.text);
             let scrubbed = self.scrubber.scrub(&whole);
-            if scrubbed.masked.is_empty() { self.scrubber.scrub(line.text) } else { scrubbed }
+            if scrubbed.masked.is_empty() {
+                self.scrubber.scrub(line.text)
+            } else {
+                scrubbed
+            }
         } else {
             self.scrubber.scrub(line.text)
         };
@@ -158,7 +169,13 @@ impl Lines {
         out.push(Recorded {
             ts: now,
             phase: self.phase.clone(),
-            event: LogEvent::Line { source: self.source, text, class, cut, masked: scrubbed.masked },
+            event: LogEvent::Line {
+                source: self.source,
+                text,
+                class,
+                cut,
+                masked: scrubbed.masked,
+            },
         });
     }
 }
@@ -172,7 +189,8 @@ fn may_stand_alone(text: &str) -> bool {
     let word = text.rsplit(char::is_whitespace).next().unwrap_or_default();
     // An ellipsis ends a sentence; a single dot may stand inside a token.
     let word = word.strip_suffix("...").unwrap_or(word);
-    let part_of_secret = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-' | '.' | '~' | '@' | '&');
+    let part_of_secret =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-' | '.' | '~' | '@' | '&');
     let tail = word.len() - word.trim_end_matches(part_of_secret).len();
     let tail = &word[word.len() - tail..];
     tail.len() < 8 || tail.len() <= 24 && tail.bytes().all(|b| b.is_ascii_lowercase())

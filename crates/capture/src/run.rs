@@ -130,7 +130,10 @@ pub async fn run(
     if options.phase.is_some() {
         capture.stage_finished(Some(exit.status()), began.elapsed()).await;
     }
-    let ending = options.end.then(|| Ending { outcome: outcome(exit, stopped), exit_code: Some(exit.status()) });
+    let ending = options.end.then(|| Ending {
+        outcome: outcome(exit, stopped),
+        exit_code: Some(exit.status()),
+    });
     let log = capture.finish(ending).await;
     Ok(RunReport { exit, problem, log })
 }
@@ -168,7 +171,10 @@ async fn follow(running: &mut Running, capture: &Capture, signals: &mut Signals,
             () = &mut typing => {}
         }
     };
-    let status = status.map_err(|source| crate::Error::System { what: "exit status", source })?;
+    let status = status.map_err(|source| crate::Error::System {
+        what: "exit status",
+        source,
+    })?;
 
     let ended = Instant::now();
     let before = (out.bytes.get(), err.bytes.get());

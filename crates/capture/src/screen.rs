@@ -60,7 +60,12 @@ impl Screen {
     }
 
     fn shaped(shape: Shape) -> Self {
-        Self { ansi: Ansi::new(SCAN_LIMIT), shape, continues: false, text: String::new() }
+        Self {
+            ansi: Ansi::new(SCAN_LIMIT),
+            shape,
+            continues: false,
+            text: String::new(),
+        }
     }
 
     /// Feeds bytes as they were read; `emit` gets each line that became final, in order.
@@ -85,7 +90,11 @@ impl Screen {
                 if bytes.len() <= SCAN_LIMIT && !self.continues && self.ansi.on_ground() && editor.is_fresh() {
                     let line = bytes.strip_suffix(b"\r").unwrap_or(bytes);
                     if let Some(text) = plain(line) {
-                        return emit(Line { text, cut: None, continues: false });
+                        return emit(Line {
+                            text,
+                            cut: None,
+                            continues: false,
+                        });
                     }
                 }
                 self.ansi.push(bytes, editor);
@@ -111,7 +120,11 @@ impl Screen {
             return;
         }
         let cut = (full > self.text.len() as u64).then_some(full);
-        emit(Line { text: &self.text, cut, continues });
+        emit(Line {
+            text: &self.text,
+            cut,
+            continues,
+        });
     }
 
     /// What [`flush`](Self::flush) would bring out last: the text of the line the cursor stands on, empty when there
@@ -180,6 +193,10 @@ impl Screen {
 fn drain(window: &mut Window, emit: &mut impl FnMut(Line<'_>)) {
     while let Some(line) = window.next_final() {
         let cut = (line.full > line.text.len() as u64).then_some(line.full);
-        emit(Line { text: &line.text, cut, continues: line.continues });
+        emit(Line {
+            text: &line.text,
+            cut,
+            continues: line.continues,
+        });
     }
 }

@@ -46,7 +46,13 @@ pub struct SpoolHeader {
 impl SpoolHeader {
     /// A header of the form this code writes.
     pub fn new(job: JobId, owner: Option<Owner>, phase: Option<Phase>, writer: WriterId) -> Self {
-        Self { spool: VERSION, job, owner, phase, writer }
+        Self {
+            spool: VERSION,
+            job,
+            owner,
+            phase,
+            writer,
+        }
     }
 }
 
@@ -112,10 +118,19 @@ impl<R: BufRead> SpoolReader<R> {
     pub fn open(mut input: R) -> io::Result<Option<(SpoolHeader, Self)>> {
         let mut line = Vec::new();
         read_line(&mut input, &mut line)?;
-        let header = line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice::<SpoolHeader>(line).ok());
-        Ok(header
-            .filter(|header| header.spool == VERSION)
-            .map(|header| (header, Self { input, line, over: false })))
+        let header = line
+            .strip_suffix(b"\n")
+            .and_then(|line| serde_json::from_slice::<SpoolHeader>(line).ok());
+        Ok(header.filter(|header| header.spool == VERSION).map(|header| {
+            (
+                header,
+                Self {
+                    input,
+                    line,
+                    over: false,
+                },
+            )
+        }))
     }
 
     /// The next record; none at the end, and after anything that is not as it was written.
@@ -127,15 +142,16 @@ impl<R: BufRead> SpoolReader<R> {
             return Ok(None);
         }
         read_line(&mut self.input, &mut self.line)?;
-        let announced = self.line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice(line).ok());
+        let announced = self
+            .line
+            .strip_suffix(b"\n")
+            .and_then(|line| serde_json::from_slice(line).ok());
         match announced {
             None => {
                 self.over = true;
                 Ok(None)
             }
-            Some(Announced::Closed(ClosedLine { closed })) => {
-                Ok(Some(SpoolRecord::Closed { ending: closed.ending }))
-            }
+            Some(Announced::Closed(ClosedLine { closed })) => Ok(Some(SpoolRecord::Closed { ending: closed.ending })),
             Some(Announced::Batch(batch)) if batch.bytes > LONGEST_BATCH || batch.entries > MOST_ENTRIES => {
                 self.over = true;
                 Ok(None)
@@ -148,7 +164,11 @@ impl<R: BufRead> SpoolReader<R> {
                 // A batch that is not whole was the last thing its process did, or the disk's doing: what can be
                 // read of it is used, and nothing after it is trusted.
                 self.over = !whole;
-                Ok(Some(SpoolRecord::Batch { number: batch.batch, events, whole }))
+                Ok(Some(SpoolRecord::Batch {
+                    number: batch.batch,
+                    events,
+                    whole,
+                }))
             }
         }
     }
@@ -159,7 +179,9 @@ impl<R: BufRead> SpoolReader<R> {
         let mut sum = Sum::default();
         for _ in 0..batch.entries {
             read_line(&mut self.input, &mut self.line)?;
-            let Some(line) = self.line.strip_suffix(b"\n") else { break };
+            let Some(line) = self.line.strip_suffix(b"\n") else {
+                break;
+            };
             let Ok(event) = trusted(line) else { break };
             sum.add(&self.line);
             bytes += self.line.len() as u64;
@@ -228,16 +250,34 @@ impl SpoolFile {
     pub(crate) fn create(folder: &Path, header: &SpoolHeader, limit: u64) -> io::Result<Self> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let path = folder.join(format!("{}.{}.spool", header.job, header.writer));
-        let mut file = OpenOptions::new().create_new(true).append(true).read(true).mode(0o600).open(&path)?;
+        let mut file = OpenOptions::new()
+            .create_new(true)
+            .append(true)
+            .read(true)
+            .mode(0o600)
+            .open(&path)?;
         // Waits for one who looks at every spool in the folder and has this one open: it lets go of an empty one.
         flock(&file, FlockOperation::LockExclusive)?;
         let mut line = serde_json::to_vec(header)?;
         line.push(b'\n');
         file.write_all(&line)?;
         let header_len = line.len() as u64;
-        let reader = SpoolReader { input: BufReader::new(File::open(&path)?), line: Vec::new(), over: false };
+        let reader = SpoolReader {
+            input: BufReader::new(File::open(&path)?),
+            line: Vec::new(),
+            over: false,
+        };
         let read_from = Some(header_len);
-        Ok(Self { path, file, reader, read_from, header_len, len: header_len, limit, synced: 0 })
+        Ok(Self {
+            path,
+            file,
+            reader,
+            read_from,
+            header_len,
+            len: header_len,
+            limit,
+            synced: 0,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -262,7 +302,11 @@ impl SpoolFile {
         let mut record = serde_json::to_vec(&announced).map_err(|error| Refused::Disk(error.into()))?;
         record.push(b'\n');
         record.extend_from_slice(&entries);
-        let room = if reserved { self.limit.saturating_add(RESERVE) } else { self.limit };
+        let room = if reserved {
+            self.limit.saturating_add(RESERVE)
+        } else {
+            self.limit
+        };
         if self.len + record.len() as u64 > room {
             return Err(Refused::Full);
         }
@@ -320,7 +364,9 @@ impl SpoolFile {
 
     /// The writer ends by itself and leaves this file for later.
     pub(crate) fn close(&mut self, ending: Option<Ending>) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&ClosedLine { closed: Closing { ending } })?;
+        let mut line = serde_json::to_vec(&ClosedLine {
+            closed: Closing { ending },
+        })?;
         line.push(b'\n');
         self.write(&line)?;
         self.sync()
@@ -358,7 +404,12 @@ impl Leftover {
             return Ok(None);
         }
         let found = SpoolReader::open(BufReader::new(File::open(path)?))?;
-        Ok(found.map(|(header, reader)| Self { path: path.to_owned(), header, reader, _lock: lock }))
+        Ok(found.map(|(header, reader)| Self {
+            path: path.to_owned(),
+            header,
+            reader,
+            _lock: lock,
+        }))
     }
 
     /// Removes the file.

@@ -66,5 +66,8 @@ pub(crate) async fn patiently<T>(call: impl Future<Output = Result<T>>) -> Resul
 
 /// Whether the same call may succeed later.
 pub(crate) fn is_passing(error: &Error) -> bool {
-    !matches!(error, Error::Ended | Error::Erased | Error::OtherOwner | Error::Setting { .. })
+    !matches!(
+        error,
+        Error::Ended | Error::Erased | Error::OtherOwner | Error::Setting { .. }
+    )
 }

@@ -126,7 +126,12 @@ impl Window {
             }
             append(&mut text, &own, self.limit, &mut beyond);
             if !(entry.row.wrapped && at < last) {
-                push(&mut self.finals, std::mem::take(&mut text), beyond, joining.then_some(shown.as_str()));
+                push(
+                    &mut self.finals,
+                    std::mem::take(&mut text),
+                    beyond,
+                    joining.then_some(shown.as_str()),
+                );
                 text.clear();
                 shown.clear();
                 beyond = 0;
@@ -201,12 +206,21 @@ impl Window {
         }
         let shown = std::mem::take(&mut self.joined_shown);
         let was_shown = std::mem::take(&mut self.joining).then_some(shown.as_str());
-        push(&mut self.finals, std::mem::take(&mut self.joined), std::mem::take(&mut self.joined_beyond), was_shown);
+        push(
+            &mut self.finals,
+            std::mem::take(&mut self.joined),
+            std::mem::take(&mut self.joined_beyond),
+            was_shown,
+        );
     }
 
     /// The last row something was written to or that a newline went past; the cursor's row at least.
     fn last_used(&self) -> usize {
-        let used = self.rows.iter().rposition(|entry| !entry.row.is_untouched()).unwrap_or(0);
+        let used = self
+            .rows
+            .iter()
+            .rposition(|entry| !entry.row.is_untouched())
+            .unwrap_or(0);
         used.max(self.row).min(self.rows.len() - 1)
     }
 
@@ -241,14 +255,26 @@ fn append(line: &mut String, more: &str, limit: usize, beyond: &mut u64) {
 fn push(finals: &mut VecDeque<Final>, text: String, beyond: u64, shown: Option<&str>) {
     let full = text.len() as u64 + beyond;
     match shown {
-        None => finals.push_back(Final { text, full, continues: false }),
+        None => finals.push_back(Final {
+            text,
+            full,
+            continues: false,
+        }),
         Some(shown) => match text.strip_prefix(shown) {
             Some("") => {}
             // What was typed after a prompt, say: the prompt itself is stored once.
             Some(rest) if !shown.is_empty() => {
-                finals.push_back(Final { text: rest.to_owned(), full: rest.len() as u64 + beyond, continues: true });
+                finals.push_back(Final {
+                    text: rest.to_owned(),
+                    full: rest.len() as u64 + beyond,
+                    continues: true,
+                });
             }
-            _ => finals.push_back(Final { text, full, continues: false }),
+            _ => finals.push_back(Final {
+                text,
+                full,
+                continues: false,
+            }),
         },
     }
 }

@@ -56,7 +56,10 @@ fn no_line_of_a_recording_is_lost_or_made_up() {
             let bytes = recording.bytes_of(stream);
             let ended = bytes.iter().filter(|&&b| b == b'\n').count();
             let lines = record(&bytes, 1 << 16).len();
-            assert!(lines == ended || lines == ended + 1, "{name}: {ended} newlines, {lines} lines");
+            assert!(
+                lines == ended || lines == ended + 1,
+                "{name}: {ended} newlines, {lines} lines"
+            );
         }
     }
 }
@@ -77,7 +80,9 @@ fn a_line_of_a_mebibyte_is_cut_and_says_how_long_it_was() {
     let cut: Vec<_> = entries
         .iter()
         .filter_map(|entry| match &entry.event {
-            LogEvent::Line { text, cut: Some(full), .. } => Some((text.len(), *full)),
+            LogEvent::Line {
+                text, cut: Some(full), ..
+            } => Some((text.len(), *full)),
             _ => None,
         })
         .collect();
@@ -98,9 +103,17 @@ fn binary_garbage_comes_out_readable() {
 #[test]
 fn progress_is_one_line_in_its_last_state() {
     let entries = record(&recordings::load("git-clone.pipe").bytes_of(Stream::Err), 1 << 16);
-    let progress: Vec<&str> =
-        entries.iter().filter(|entry| class_of(entry) == Some(Class::Progress)).map(text_of).collect();
-    assert!(progress.iter().any(|text| text.starts_with("Receiving objects: 100% (1906/1906)")), "{progress:?}");
+    let progress: Vec<&str> = entries
+        .iter()
+        .filter(|entry| class_of(entry) == Some(Class::Progress))
+        .map(text_of)
+        .collect();
+    assert!(
+        progress
+            .iter()
+            .any(|text| text.starts_with("Receiving objects: 100% (1906/1906)")),
+        "{progress:?}"
+    );
     assert!(entries.len() < 20, "404 states, {} lines", entries.len());
 }
 
@@ -108,11 +121,26 @@ fn progress_is_one_line_in_its_last_state() {
 fn noise_is_classed_and_errors_never_are() {
     let noise = recordings::load("npm-install-deprecated-audit.pipe");
     let entries = record(&noise.bytes_of(Stream::Err), 1 << 16);
-    assert!(entries.iter().filter(|entry| class_of(entry) == Some(Class::Deprecated)).count() > 20);
+    assert!(
+        entries
+            .iter()
+            .filter(|entry| class_of(entry) == Some(Class::Deprecated))
+            .count()
+            > 20
+    );
     assert!(entries.iter().any(|entry| class_of(entry) == Some(Class::Notice)));
-    for name in ["npm-ci.pipe", "npm-install-404.pipe", "cargo-build-fail.pipe", "npm-run-missing-script.pipe"] {
+    for name in [
+        "npm-ci.pipe",
+        "npm-install-404.pipe",
+        "cargo-build-fail.pipe",
+        "npm-run-missing-script.pipe",
+    ] {
         for entry in record(&recordings::load(name).bytes_of(Stream::Err), 1 << 16) {
-            assert!(matches!(class_of(&entry), None | Some(Class::Blank)), "{name}: {}", text_of(&entry));
+            assert!(
+                matches!(class_of(&entry), None | Some(Class::Blank)),
+                "{name}: {}",
+                text_of(&entry)
+            );
         }
     }
 }
@@ -120,7 +148,10 @@ fn noise_is_classed_and_errors_never_are() {
 #[test]
 fn a_window_brings_out_every_line_of_a_burst() {
     let bytes = recordings::load("lines-200k.pipe").bytes_of(Stream::Out);
-    let bytes: Vec<u8> = bytes.split_inclusive(|&b| b == b'\n').flat_map(|line| [line.trim_ascii_end(), b"\r\n"].concat()).collect();
+    let bytes: Vec<u8> = bytes
+        .split_inclusive(|&b| b == b'\n')
+        .flat_map(|line| [line.trim_ascii_end(), b"\r\n"].concat())
+        .collect();
     let mut lines = 0;
     let mut screen = Screen::pty(24, 80);
     // Rows wider than the terminal are joined again.

@@ -147,14 +147,22 @@ fn a_flushed_prompt_is_said_once_and_its_answer_starts_a_new_line() {
     screen.push(b"Name: ", &mut emit);
     screen.flush(&mut emit);
     screen.push(b"ana\nnext\n", &mut emit);
-    let expected =
-        [("Ok to proceed? (y) ", false), ("Name: ", false), ("ana", true), ("next", false)].map(|(t, c)| (t.to_owned(), c));
+    let expected = [
+        ("Ok to proceed? (y) ", false),
+        ("Name: ", false),
+        ("ana", true),
+        ("next", false),
+    ]
+    .map(|(t, c)| (t.to_owned(), c));
     assert_eq!(seen, expected);
 }
 
 #[test]
 fn a_window_shows_the_last_state_of_rows_that_are_rewritten() {
-    check_pty(b"1/2\r\n2/2\r\n\x1b[2A\x1b[Jdone 1\r\ndone 2\r\n", &["done 1", "done 2"]);
+    check_pty(
+        b"1/2\r\n2/2\r\n\x1b[2A\x1b[Jdone 1\r\ndone 2\r\n",
+        &["done 1", "done 2"],
+    );
     check_pty(b"a\r\nb\r\nc\x1b[1A\x1b[2K\rB\r\n\r\n", &["a", "B", "c"]);
 }
 

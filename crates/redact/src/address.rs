@@ -59,13 +59,21 @@ fn address_end(text: &[u8], from: usize) -> usize {
 /// Where the `@` between user and host stands, if there is one.
 fn at_sign(address: &[u8]) -> Option<usize> {
     let first = address.iter().position(|byte| *byte == b'@')?;
-    let authority = address.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(address.len());
+    let authority = address
+        .iter()
+        .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
+        .unwrap_or(address.len());
     let colon = address[..authority].iter().position(|byte| *byte == b':');
     if first < authority {
-        let last = address[..authority].iter().rposition(|byte| *byte == b'@').unwrap_or(first);
+        let last = address[..authority]
+            .iter()
+            .rposition(|byte| *byte == b'@')
+            .unwrap_or(first);
         // A password with both `@` and `/`: what follows a later `@` must then be a host beyond doubt.
         if colon.is_some_and(|colon| colon < first) {
-            let later = (authority..address.len()).rev().find(|at| address[*at] == b'@' && is_host(&address[at + 1..], true));
+            let later = (authority..address.len())
+                .rev()
+                .find(|at| address[*at] == b'@' && is_host(&address[at + 1..], true));
             if let Some(later) = later
                 && !is_host(&address[last + 1..authority], true)
                 && memchr::memchr(b'/', &address[last + 1..later]).is_some_and(|slash| slash < 64)
@@ -83,14 +91,25 @@ fn at_sign(address: &[u8]) -> Option<usize> {
     }
     // What looks like a host before the colon makes it less likely.
     let sure = address[..colon].contains(&b'.') && !address[..colon].contains(&b'%');
-    (authority..address.len()).rev().find(|at| address[*at] == b'@' && is_host(&address[at + 1..], sure))
+    (authority..address.len())
+        .rev()
+        .find(|at| address[*at] == b'@' && is_host(&address[at + 1..], sure))
 }
 
 /// Whether a text begins with a host: letters, digits, dots and hyphens up to a port, a path or the end.
 fn is_host(text: &[u8], sure: bool) -> bool {
-    let length = text.iter().take(254).position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))).unwrap_or(text.len().min(254));
+    let length = text
+        .iter()
+        .take(254)
+        .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')))
+        .unwrap_or(text.len().min(254));
     let host = &text[..length];
-    if host.is_empty() || !matches!(text.get(length), None | Some(b':' | b'/' | b'?' | b'#' | b',' | b'\'' | b')')) {
+    if host.is_empty()
+        || !matches!(
+            text.get(length),
+            None | Some(b':' | b'/' | b'?' | b'#' | b',' | b'\'' | b')')
+        )
+    {
         return false;
     }
     // `react@18.2.0` is a version, `db@10.0.0.7` a host.
@@ -105,7 +124,9 @@ fn is_host(text: &[u8], sure: bool) -> bool {
 /// A user's place that holds a token: long, with letters and digits.
 fn is_token(user: &[u8]) -> bool {
     user.len() >= 20
-        && user.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'~' | b'%' | b'='))
+        && user
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'~' | b'%' | b'='))
         && user.iter().filter(|byte| byte.is_ascii_digit()).count() >= 3
         && user.iter().any(u8::is_ascii_alphabetic)
         && !value::is_placeholder(user)
@@ -113,8 +134,26 @@ fn is_token(user: &[u8]) -> bool {
 
 /// `user:password@` and what else documentation writes.
 fn is_stand_in(user: &[u8], password: &[u8]) -> bool {
-    const USERS: [&[u8]; 8] = [b"user", b"username", b"login", b"name", b"myuser", b"youruser", b"your_user", b"usr"];
-    const PASSWORDS: [&[u8]; 8] = [b"password", b"pass", b"passwd", b"pwd", b"mypassword", b"yourpassword", b"your_password", b"secret"];
+    const USERS: [&[u8]; 8] = [
+        b"user",
+        b"username",
+        b"login",
+        b"name",
+        b"myuser",
+        b"youruser",
+        b"your_user",
+        b"usr",
+    ];
+    const PASSWORDS: [&[u8]; 8] = [
+        b"password",
+        b"pass",
+        b"passwd",
+        b"pwd",
+        b"mypassword",
+        b"yourpassword",
+        b"your_password",
+        b"secret",
+    ];
     let is = |list: &[&[u8]], word: &[u8]| list.iter().any(|known| word.eq_ignore_ascii_case(known));
     if is(&USERS, user) && is(&PASSWORDS, password) {
         return true;
@@ -123,9 +162,16 @@ fn is_stand_in(user: &[u8], password: &[u8]) -> bool {
         return true;
     }
     match password[0] {
-        b'$' if password.len() > 1 && (password[1] == b'{' || password[1..].iter().all(|b| b.is_ascii_uppercase() || *b == b'_')) => true,
+        b'$' if password.len() > 1
+            && (password[1] == b'{' || password[1..].iter().all(|b| b.is_ascii_uppercase() || *b == b'_')) =>
+        {
+            true
+        }
         b'<' | b'{' | b'[' if matches!(password[password.len() - 1], b'>' | b'}' | b']') => true,
         b'%' if password == b"%s" || password == b"%v" => true,
-        _ => password.iter().all(|byte| *byte == b'*') || password.len() >= 3 && password.iter().all(|byte| matches!(byte, b'x' | b'X' | b'.')),
+        _ => {
+            password.iter().all(|byte| *byte == b'*')
+                || password.len() >= 3 && password.iter().all(|byte| matches!(byte, b'x' | b'X' | b'.'))
+        }
     }
 }

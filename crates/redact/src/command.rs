@@ -121,7 +121,12 @@ fn word_at(text: &[u8], from: usize) -> (usize, usize) {
             let from = from + 1;
             (from, text[from..limit].iter().position(|byte| byte == quote))
         }
-        _ => (from, text[from..limit].iter().position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'|' | b';'))),
+        _ => (
+            from,
+            text[from..limit]
+                .iter()
+                .position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'|' | b';')),
+        ),
     };
     (from, end.map_or(limit.max(from), |length| from + length))
 }

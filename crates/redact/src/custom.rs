@@ -41,8 +41,10 @@ impl CustomRule {
         if literal.len() < 3 || !literal.is_ascii() || literal.trim().is_empty() {
             return Err(Error::Literal { id: id() });
         }
-        let tree =
-            Expr::parse_tree(pattern).map_err(|source| Error::Pattern { id: id(), source: Box::new(source) })?;
+        let tree = Expr::parse_tree(pattern).map_err(|source| Error::Pattern {
+            id: id(),
+            source: Box::new(source),
+        })?;
         if needs_backtracking(&tree.expr) {
             let why = "look-around, back-references and atomic groups can take time without bound";
             return Err(Error::Refused { id: id(), why });
@@ -51,15 +53,32 @@ impl CustomRule {
             .backtrack_limit(1)
             .delegate_size_limit(1 << 20)
             .build()
-            .map_err(|source| Error::Pattern { id: id(), source: Box::new(source) })?;
+            .map_err(|source| Error::Pattern {
+                id: id(),
+                source: Box::new(source),
+            })?;
         if pattern.is_match("").unwrap_or(true) {
-            return Err(Error::Refused { id: id(), why: "it matches the empty text, which is everywhere" });
+            return Err(Error::Refused {
+                id: id(),
+                why: "it matches the empty text, which is everywhere",
+            });
         }
-        if ["a", "the", "1", " ", "build"].iter().any(|word| pattern.is_match(word).unwrap_or(true)) {
-            return Err(Error::Refused { id: id(), why: "it matches plain words" });
+        if ["a", "the", "1", " ", "build"]
+            .iter()
+            .any(|word| pattern.is_match(word).unwrap_or(true))
+        {
+            return Err(Error::Refused {
+                id: id(),
+                why: "it matches plain words",
+            });
         }
         let group = usize::from(pattern.captures_len() > 1);
-        Ok(Self { id: rule_id, gate: memmem::Finder::new(literal).into_owned(), pattern, group })
+        Ok(Self {
+            id: rule_id,
+            gate: memmem::Finder::new(literal).into_owned(),
+            pattern,
+            group,
+        })
     }
 
     /// Its id.

@@ -74,16 +74,34 @@ impl Engine {
             let index = u16::try_from(infos.len()).expect("a few hundred rules");
             for pattern in rule.patterns {
                 let compiled = Shape::compile(pattern, &mut classes);
-                shapes.extend(compiled.expect("every pattern of the table compiles").into_iter().map(|s| (s, index)));
+                shapes.extend(
+                    compiled
+                        .expect("every pattern of the table compiles")
+                        .into_iter()
+                        .map(|s| (s, index)),
+                );
             }
-            infos.push(Info { id: RuleId::from_static(rule.id), group: rule.group, source: rule.source });
+            infos.push(Info {
+                id: RuleId::from_static(rule.id),
+                group: rule.group,
+                source: rule.source,
+            });
         }
         let mut keywords: Vec<Keyword<Means>> = Vec::new();
         for (at, (shape, _)) in shapes.iter().enumerate() {
             let (literal, fold) = shape.keyword();
-            let next = shape.next(&classes).map(|set| set.bytes().collect()).unwrap_or_default();
+            let next = shape
+                .next(&classes)
+                .map(|set| set.bytes().collect())
+                .unwrap_or_default();
             let means = Means::Shape(u16::try_from(at).expect("a few hundred shapes"));
-            keywords.push(Keyword { literal: literal.to_vec(), fold, next, begins_word: shape.begins_word(), means });
+            keywords.push(Keyword {
+                literal: literal.to_vec(),
+                fold,
+                next,
+                begins_word: shape.begins_word(),
+                means,
+            });
         }
         let folded = |literal: &str, next: &str, means| Keyword {
             literal: literal.as_bytes().to_vec(),
@@ -92,13 +110,36 @@ impl Engine {
             begins_word: false,
             means,
         };
-        keywords.extend(names::KEYWORDS.iter().map(|(literal, next)| folded(literal, next, Means::Name)));
-        keywords.extend(header::KEYWORDS.iter().map(|(literal, kind)| folded(literal, "", Means::Header(*kind))));
-        keywords.extend(command::KEYWORDS.iter().map(|(literal, kind)| folded(literal, "", Means::Command(*kind))));
+        keywords.extend(
+            names::KEYWORDS
+                .iter()
+                .map(|(literal, next)| folded(literal, next, Means::Name)),
+        );
+        keywords.extend(
+            header::KEYWORDS
+                .iter()
+                .map(|(literal, kind)| folded(literal, "", Means::Header(*kind))),
+        );
+        keywords.extend(
+            command::KEYWORDS
+                .iter()
+                .map(|(literal, kind)| folded(literal, "", Means::Command(*kind))),
+        );
         keywords.push(folded("://", "", Means::Address));
-        let block = |literal: &[u8]| Keyword { literal: literal.to_vec(), fold: false, next: Vec::new(), begins_word: false, means: Means::Block };
+        let block = |literal: &[u8]| Keyword {
+            literal: literal.to_vec(),
+            fold: false,
+            next: Vec::new(),
+            begins_word: false,
+            means: Means::Block,
+        };
         keywords.extend([block(b"BEGIN "), block(b"PuTTY-User-Key-File-")]);
-        Self { gate: Gate::new(keywords), classes, shapes, infos }
+        Self {
+            gate: Gate::new(keywords),
+            classes,
+            shapes,
+            infos,
+        }
     }
 
     pub(crate) fn infos(&self) -> &[Info] {

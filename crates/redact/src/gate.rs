@@ -50,7 +50,13 @@ impl<T> Gate<T> {
         grams.dedup();
         let mut bitmap = Box::new([0; 1 << (BITS - 6)]);
         let size = (grams.len() * 4).next_power_of_two().max(64);
-        let mut slots: Box<[Slot]> = (0..size).map(|_| Slot { gram: 0, first: 0, count: 0 }).collect();
+        let mut slots: Box<[Slot]> = (0..size)
+            .map(|_| Slot {
+                gram: 0,
+                first: 0,
+                count: 0,
+            })
+            .collect();
         let mut entries = Vec::with_capacity(grams.len());
         for (gram, index, offset) in grams {
             let hash = hash(gram);
@@ -61,12 +67,21 @@ impl<T> Gate<T> {
             }
             let slot = &mut slots[at];
             if slot.count == 0 {
-                *slot = Slot { gram, first: u32::try_from(entries.len()).expect("a bounded table"), count: 0 };
+                *slot = Slot {
+                    gram,
+                    first: u32::try_from(entries.len()).expect("a bounded table"),
+                    count: 0,
+                };
             }
             slot.count += 1;
             entries.push((index, offset));
         }
-        Self { bitmap, slots, entries, keywords }
+        Self {
+            bitmap,
+            slots,
+            entries,
+            keywords,
+        }
     }
 
     /// The share of the bitmap that is set.
@@ -147,10 +162,17 @@ impl<T> Gate<T> {
         let here = &self.slots[slot];
         for (index, offset) in &self.entries[here.first as usize..(here.first + here.count) as usize] {
             let keyword = &self.keywords[*index as usize];
-            let Some(start) = at.checked_add_signed(-isize::from(*offset)) else { continue };
-            let Some(candidate) = text.get(start..start + keyword.literal.len()) else { continue };
-            let same =
-                if keyword.fold { candidate.eq_ignore_ascii_case(&keyword.literal) } else { candidate == keyword.literal };
+            let Some(start) = at.checked_add_signed(-isize::from(*offset)) else {
+                continue;
+            };
+            let Some(candidate) = text.get(start..start + keyword.literal.len()) else {
+                continue;
+            };
+            let same = if keyword.fold {
+                candidate.eq_ignore_ascii_case(&keyword.literal)
+            } else {
+                candidate == keyword.literal
+            };
             if same && found(start, &keyword.means) {
                 return true;
             }
@@ -172,7 +194,12 @@ fn grams_of(literal: &[u8], next: &[u8], begins_word: bool) -> Vec<(u32, i8)> {
     let mut grams = Vec::new();
     if literal.len() >= 5 {
         let best = (0..=(literal.len() - 5).min(100))
-            .max_by_key(|at| (literal[*at..*at + 5].iter().map(|byte| rarity(*byte)).sum::<u32>(), std::cmp::Reverse(*at)))
+            .max_by_key(|at| {
+                (
+                    literal[*at..*at + 5].iter().map(|byte| rarity(*byte)).sum::<u32>(),
+                    std::cmp::Reverse(*at),
+                )
+            })
             .expect("a literal of 5 bytes has a first gram");
         for at in [best, best + 1] {
             let bytes = [literal[at], literal[at + 1], literal[at + 2], literal[at + 3]];
@@ -180,12 +207,18 @@ fn grams_of(literal: &[u8], next: &[u8], begins_word: bool) -> Vec<(u32, i8)> {
         }
     } else if literal.len() == 4 {
         grams.push((gram([literal[0], literal[1], literal[2], literal[3]]), 0));
-        grams.extend(next.iter().map(|byte| (gram([literal[1], literal[2], literal[3], *byte]), 1)));
+        grams.extend(
+            next.iter()
+                .map(|byte| (gram([literal[1], literal[2], literal[3], *byte]), 1)),
+        );
     } else {
         // Control bytes and what is not ASCII fold onto these, so this covers whatever stands before.
         let before = (0x20..=0x7fu8).filter(|byte| !begins_word || !byte.is_ascii_alphabetic());
         grams.extend(before.map(|byte| (gram([byte, literal[0], literal[1], literal[2]]), -1)));
-        grams.extend(next.iter().map(|byte| (gram([literal[0], literal[1], literal[2], *byte]), 0)));
+        grams.extend(
+            next.iter()
+                .map(|byte| (gram([literal[0], literal[1], literal[2], *byte]), 0)),
+        );
     }
     grams
 }

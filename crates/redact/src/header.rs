@@ -39,7 +39,9 @@ pub(crate) fn find(text: &[u8], at: usize, kind: Kind, seen: &mut Seen, spans: &
         Kind::Bearer => return scheme_alone(text, at + "bearer ".len(), false, spans),
         Kind::Basic => return scheme_alone(text, at + "basic ".len(), true, spans),
     };
-    let Some((from, to)) = header_value(text, at, at + length) else { return };
+    let Some((from, to)) = header_value(text, at, at + length) else {
+        return;
+    };
     seen.0 = to;
     match kind {
         Kind::Cookie => cookies(text, from, to, spans),
@@ -51,10 +53,16 @@ pub(crate) fn find(text: &[u8], at: usize, kind: Kind, seen: &mut Seen, spans: &
 fn header_value(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
     let mut at = end;
     let mut name_start = start;
-    while name_start > 0 && start - name_start < 12 && (text[name_start - 1].is_ascii_alphanumeric() || matches!(text[name_start - 1], b'-' | b'_')) {
+    while name_start > 0
+        && start - name_start < 12
+        && (text[name_start - 1].is_ascii_alphanumeric() || matches!(text[name_start - 1], b'-' | b'_'))
+    {
         name_start -= 1;
     }
-    let around = name_start.checked_sub(1).map(|at| text[at]).filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
+    let around = name_start
+        .checked_sub(1)
+        .map(|at| text[at])
+        .filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
     let quoted_name = around.is_some() && text.get(at).copied() == around;
     if quoted_name {
         at += 1;
@@ -83,7 +91,9 @@ fn header_value(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)>
     };
     let end = text[at..limit]
         .iter()
-        .position(|byte| *byte == b'\n' || *byte == b'\r' || Some(*byte) == quote || quote.is_none() && matches!(byte, b'"' | b'`'))
+        .position(|byte| {
+            *byte == b'\n' || *byte == b'\r' || Some(*byte) == quote || quote.is_none() && matches!(byte, b'"' | b'`')
+        })
         .map_or(limit, |length| at + length);
     Some((at, end))
 }
@@ -99,11 +109,27 @@ fn authorization(text: &[u8], from: usize, to: usize, spans: &mut Spans) {
     let value = &text[from..to];
     let mut words = value.split(|byte| *byte == b' ');
     let first = words.next().unwrap_or_default();
-    let scheme = !first.is_empty() && first.len() <= 20 && first.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    const ONE_WORD: [&[u8]; 8] = [b"bearer", b"basic", b"token", b"apikey", b"bot", b"key", b"negotiate", b"ntlm"];
+    let scheme = !first.is_empty()
+        && first.len() <= 20
+        && first
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    const ONE_WORD: [&[u8]; 8] = [
+        b"bearer",
+        b"basic",
+        b"token",
+        b"apikey",
+        b"bot",
+        b"key",
+        b"negotiate",
+        b"ntlm",
+    ];
     let (start, whole) = if ONE_WORD.iter().any(|known| first.eq_ignore_ascii_case(known)) {
         (spaces(text, from + first.len()), false)
-    } else if scheme && (first.eq_ignore_ascii_case(b"digest") || value.contains(&b'=') && value.contains(&b',')) && value.len() > first.len() {
+    } else if scheme
+        && (first.eq_ignore_ascii_case(b"digest") || value.contains(&b'=') && value.contains(&b','))
+        && value.len() > first.len()
+    {
         (spaces(text, from + first.len()), true)
     } else {
         (from, false)
@@ -113,7 +139,9 @@ fn authorization(text: &[u8], from: usize, to: usize, spans: &mut Spans) {
     }
     let end = if whole { to } else { word_end(text, start, to) };
     let secret = &text[start..end];
-    if secret.len() >= 6 && !value::is_placeholder(secret) && !value_is_plain(secret) || whole && !value::is_placeholder(secret) {
+    if secret.len() >= 6 && !value::is_placeholder(secret) && !value_is_plain(secret)
+        || whole && !value::is_placeholder(secret)
+    {
         spans.push(start..end, rules::AUTHORIZATION);
     }
 }
@@ -126,7 +154,13 @@ fn value_is_plain(value: &[u8]) -> bool {
 fn word_end(text: &[u8], from: usize, to: usize) -> usize {
     text[from..to]
         .iter()
-        .position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'>' | b')' | b'}' | b']' | b'\\'))
+        .position(|byte| {
+            byte.is_ascii_whitespace()
+                || matches!(
+                    byte,
+                    b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'>' | b')' | b'}' | b']' | b'\\'
+                )
+        })
         .map_or(to, |length| from + length)
 }
 
@@ -134,7 +168,10 @@ fn cookies(text: &[u8], from: usize, to: usize, spans: &mut Spans) {
     // `Set-Cookie: id=…; Path=/` holds attributes, `Cookie: a=…; b=…` more cookies.
     let mut at = from;
     while at < to {
-        let end = text[at..to].iter().position(|byte| *byte == b';').map_or(to, |length| at + length);
+        let end = text[at..to]
+            .iter()
+            .position(|byte| *byte == b';')
+            .map_or(to, |length| at + length);
         if let Some(equals) = text[at..end].iter().position(|byte| *byte == b'=') {
             let name = text[at..at + equals].trim_ascii();
             let value = at + equals + 1;
@@ -143,7 +180,10 @@ fn cookies(text: &[u8], from: usize, to: usize, spans: &mut Spans) {
             if !named {
                 return;
             }
-            if end - value >= 4 && !ATTRIBUTES.iter().any(|known| name.eq_ignore_ascii_case(known)) && !value::is_placeholder(&text[value..end]) {
+            if end - value >= 4
+                && !ATTRIBUTES.iter().any(|known| name.eq_ignore_ascii_case(known))
+                && !value::is_placeholder(&text[value..end])
+            {
                 spans.push(value..end, rules::COOKIE);
             }
         } else if at == from {
@@ -155,9 +195,13 @@ fn cookies(text: &[u8], from: usize, to: usize, spans: &mut Spans) {
 
 fn scheme_alone(text: &[u8], from: usize, basic: bool, spans: &mut Spans) {
     let limit = text.len().min(from + LONGEST);
-    let in_token = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
+    let in_token =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
     // A word of a sentence ends soon; only a token is read further.
-    let end = text[from.min(limit)..limit].iter().position(|byte| !in_token(byte)).map_or(limit, |length| from + length);
+    let end = text[from.min(limit)..limit]
+        .iter()
+        .position(|byte| !in_token(byte))
+        .map_or(limit, |length| from + length);
     let Some(token) = text.get(from..end) else { return };
     let secret = if basic {
         is_basic(token)

@@ -31,8 +31,8 @@ enum State {
     Outside,
     /// Up to `-----END`.
     Armoured,
-    /// Up to `Private-MAC:`; only what follows `Private-Lines:` is secret.
-    Putty { inside: bool },
+    /// Up to `Private-MAC:`; only the so many lines that follow `Private-Lines:` are secret.
+    Putty { left: u32 },
     /// The key was given up.
     Wary { left: u32 },
 }
@@ -40,7 +40,7 @@ enum State {
 impl KeyBlock {
     /// Whether a key has begun and not ended.
     pub(crate) fn is_open(&self) -> bool {
-        matches!(self.state, State::Armoured | State::Putty { inside: true })
+        matches!(self.state, State::Armoured | State::Putty { left: 1.. })
     }
 
     /// Reports what of this line belongs to a private key, and moves on. `begins` says whether one may begin in it.
@@ -48,12 +48,16 @@ impl KeyBlock {
         match self.state {
             State::Outside => {}
             State::Armoured => return self.armoured(line, spans),
-            State::Putty { inside } => return self.putty(line, inside, spans),
+            State::Putty { left } => return self.putty(line, left, begins, spans),
             State::Wary { left } => {
                 if let Some(from) = material(line, &self.prefix).filter(|from| is_strong(&line[*from..])) {
                     spans.push(from..trimmed_end(line), rules::PRIVATE_KEY);
                 }
-                self.state = if left > 1 { State::Wary { left: left - 1 } } else { State::Outside };
+                self.state = if left > 1 {
+                    State::Wary { left: left - 1 }
+                } else {
+                    State::Outside
+                };
             }
         }
         if begins {
@@ -81,9 +85,15 @@ impl KeyBlock {
             }
             let body = body_end(line, after);
             let rest = &line[body..];
-            let material = body - after >= 16 && line[after..body].iter().filter(|byte| is_base64(**byte)).count() >= 16;
+            let material =
+                body - after >= 16 && line[after..body].iter().filter(|byte| is_base64(**byte)).count() >= 16;
             // `"-----BEGIN PRIVATE KEY-----" expected`: a sentence about keys, not one.
-            let only_closers = rest.iter().all(|byte| matches!(byte, b'"' | b'\'' | b'`' | b'+' | b',' | b' ' | b'\\' | b'|' | b'.' | b';' | b')'));
+            let only_closers = rest.iter().all(|byte| {
+                matches!(
+                    byte,
+                    b'"' | b'\'' | b'`' | b'+' | b',' | b' ' | b'\\' | b'|' | b'.' | b';' | b')'
+                )
+            });
             if !material && !only_closers {
                 from = after;
                 continue;
@@ -96,7 +106,7 @@ impl KeyBlock {
             from = body.max(after);
         }
         if let Some(at) = memmem::find(&line[from..], b"PuTTY-User-Key-File-") {
-            self.open(State::Putty { inside: false }, &line[..from + at]);
+            self.open(State::Putty { left: 0 }, &line[..from + at]);
         }
     }
 
@@ -119,25 +129,42 @@ impl KeyBlock {
         self.inside(line, spans);
     }
 
-    fn putty(&mut self, line: &[u8], inside: bool, spans: &mut Spans) {
-        let text = &line[common_prefix(line, &self.prefix)..];
+    fn putty(&mut self, line: &[u8], left: u32, begins: bool, spans: &mut Spans) {
+        let start = common_prefix(line, &self.prefix);
+        let end = trimmed_end(line);
         if let Some(at) = memmem::find(line, b"Private-MAC:") {
-            spans.push(at + "Private-MAC:".len() + 1..trimmed_end(line), rules::PRIVATE_KEY);
+            if !already_hidden(line) {
+                spans.push((at + "Private-MAC: ".len()).min(end)..end, rules::PRIVATE_KEY);
+            }
             self.state = State::Outside;
-        } else if memmem::find(text, b"Private-Lines:").is_some() {
-            self.state = State::Putty { inside: true };
-        } else if inside {
-            self.inside(line, spans);
+        } else if left > 0 {
+            if !already_hidden(line) && start < end {
+                spans.push(material(line, &self.prefix).unwrap_or(start)..end, rules::PRIVATE_KEY);
+            }
+            self.state = State::Putty { left: left - 1 };
+        } else if let Some(at) = memmem::find(line, b"Private-Lines:") {
+            let count = std::str::from_utf8(&line[at + "Private-Lines:".len()..])
+                .ok()
+                .and_then(|n| n.trim().parse().ok());
+            self.state = State::Putty {
+                left: count.unwrap_or(64).min(LONGEST),
+            };
         } else {
             self.lines += 1;
             if self.lines > 64 {
                 self.state = State::Outside;
+            }
+            if begins {
+                self.look_for_begin(line, 0, spans);
             }
         }
     }
 
     fn inside(&mut self, line: &[u8], spans: &mut Spans) {
         self.lines += 1;
+        if already_hidden(line) {
+            return;
+        }
         let end = trimmed_end(line);
         let start = common_prefix(line, &self.prefix);
         match material(line, &self.prefix) {
@@ -161,26 +188,51 @@ impl KeyBlock {
     }
 }
 
+/// Whether a line was scrubbed before: it ends with a mask, as no line of a key does.
+fn already_hidden(line: &[u8]) -> bool {
+    line.trim_ascii_end().ends_with(crate::MASK.as_bytes())
+}
+
 fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_')
 }
 
 fn is_prose(text: &[u8]) -> bool {
-    text.split(|byte| *byte == b' ').filter(|word| word.len() > 2 && word.iter().all(u8::is_ascii_lowercase)).count() >= 2
+    text.split(|byte| *byte == b' ')
+        .filter(|word| word.len() > 2 && word.iter().all(u8::is_ascii_lowercase))
+        .count()
+        >= 2
 }
 
 fn is_armour_header(text: &[u8]) -> bool {
-    [&b"Proc-Type:"[..], b"DEK-Info:", b"Version:", b"Comment:", b"Hash:", b"Charset:", b"MessageID:", b"Subject:"].iter().any(|header| text.starts_with(header))
+    [
+        &b"Proc-Type:"[..],
+        b"DEK-Info:",
+        b"Version:",
+        b"Comment:",
+        b"Hash:",
+        b"Charset:",
+        b"MessageID:",
+        b"Subject:",
+    ]
+    .iter()
+    .any(|header| text.starts_with(header))
 }
 
 fn trimmed_end(line: &[u8]) -> usize {
-    line.iter().rposition(|byte| !byte.is_ascii_whitespace()).map_or(0, |last| last + 1)
+    line.iter()
+        .rposition(|byte| !byte.is_ascii_whitespace())
+        .map_or(0, |last| last + 1)
 }
 
 /// How much of a line is the prefix the key's first line had, or white space.
 fn common_prefix(line: &[u8], prefix: &[u8]) -> usize {
     let start = if line.starts_with(prefix) { prefix.len() } else { 0 };
-    start + line[start..].iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(line.len() - start)
+    start
+        + line[start..]
+            .iter()
+            .position(|byte| !byte.is_ascii_whitespace())
+            .unwrap_or(line.len() - start)
 }
 
 /// Where the key material of a line begins: at the first of its last words that are all base64, quotes and commas aside.
@@ -190,9 +242,17 @@ fn material(line: &[u8], prefix: &[u8]) -> Option<usize> {
     let mut from = None;
     let mut at = end;
     while at > start {
-        let word_start = line[start..at].iter().rposition(u8::is_ascii_whitespace).map_or(start, |space| start + space + 1);
+        let word_start = line[start..at]
+            .iter()
+            .rposition(u8::is_ascii_whitespace)
+            .map_or(start, |space| start + space + 1);
         let word = &line[word_start..at];
-        let quotes = |byte: &u8| matches!(byte, b'"' | b'\'' | b'`' | b',' | b'+' | b';' | b'\\' | b'|' | b'(' | b')');
+        let quotes = |byte: &u8| {
+            matches!(
+                byte,
+                b'"' | b'\'' | b'`' | b',' | b'+' | b';' | b'\\' | b'|' | b'(' | b')'
+            )
+        };
         let lead = word.iter().take_while(|byte| quotes(byte)).count();
         let mut core = &word[lead..];
         while let Some((last, rest)) = core.split_last() {
@@ -242,10 +302,22 @@ fn find_begin(text: &[u8], lower: usize) -> Option<(usize, usize)> {
         let label_end = label_end(text, from);
         let label = &text[from..label_end];
         let private = memmem::find(label, b"PRIVATE KEY").is_some();
-        let dashes = text[lower..word].iter().rev().take(8).take_while(|byte| **byte == b'-' || **byte == b' ').count();
-        let after = text[label_end..].iter().take(5).take_while(|byte| **byte == b'-').count();
+        let dashes = text[lower..word]
+            .iter()
+            .rev()
+            .take(8)
+            .take_while(|byte| **byte == b'-' || **byte == b' ')
+            .count();
+        let after = text[label_end..]
+            .iter()
+            .take(5)
+            .take_while(|byte| **byte == b'-')
+            .count();
         if private && dashes >= 2 && after >= 2 {
-            let lead = text[word - dashes..word].iter().take_while(|byte| **byte == b' ').count();
+            let lead = text[word - dashes..word]
+                .iter()
+                .take_while(|byte| **byte == b' ')
+                .count();
             return Some((word - dashes + lead, label_end + after));
         }
     }
@@ -259,10 +331,22 @@ fn find_end(text: &[u8], lower: usize) -> Option<(usize, usize)> {
         let word = from + found;
         from = word + 4;
         let label_end = label_end(text, from);
-        let dashes = text[lower..word].iter().rev().take(8).take_while(|byte| **byte == b'-' || **byte == b' ').count();
-        let after = text[label_end..].iter().take(5).take_while(|byte| **byte == b'-').count();
+        let dashes = text[lower..word]
+            .iter()
+            .rev()
+            .take(8)
+            .take_while(|byte| **byte == b'-' || **byte == b' ')
+            .count();
+        let after = text[label_end..]
+            .iter()
+            .take(5)
+            .take_while(|byte| **byte == b'-')
+            .count();
         if memmem::find(&text[from..label_end], b"PRIVATE KEY").is_some() && dashes >= 2 && after >= 2 {
-            let lead = text[word - dashes..word].iter().take_while(|byte| **byte == b' ').count();
+            let lead = text[word - dashes..word]
+                .iter()
+                .take_while(|byte| **byte == b' ')
+                .count();
             return Some((word - dashes + lead, label_end + after));
         }
     }
@@ -270,13 +354,19 @@ fn find_end(text: &[u8], lower: usize) -> Option<(usize, usize)> {
 }
 
 fn label_end(text: &[u8], from: usize) -> usize {
-    let label = text[from..].iter().take(48).take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b' ').count();
+    let label = text[from..]
+        .iter()
+        .take(48)
+        .take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b' ')
+        .count();
     from + label
 }
 
 /// Whether what stands between the first and the last line is a key: not empty, not dots or a placeholder.
 fn is_material_between(text: &[u8]) -> bool {
-    text.len() >= 8 && text.iter().filter(|byte| is_base64(**byte)).count() >= 8 && memmem::find(text, b"...").is_none_or(|_| text.len() > 64)
+    text.len() >= 8
+        && text.iter().filter(|byte| is_base64(**byte)).count() >= 8
+        && memmem::find(text, b"...").is_none_or(|_| text.len() > 64)
         && memmem::find(text, crate::MASK.as_bytes()).is_none()
 }
 

@@ -83,14 +83,20 @@ struct Hunt {
 
 impl fmt::Debug for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Known").field("values", &self.values.len()).finish_non_exhaustive()
+        f.debug_struct("Known")
+            .field("values", &self.values.len())
+            .finish_non_exhaustive()
     }
 }
 
 impl Known {
     /// Those of `values` that can be hidden, with what became of each.
     pub(crate) fn new(values: impl IntoIterator<Item = String>) -> (Self, Vec<Registered>) {
-        let mut known = Self { values: BTreeSet::new(), bytes: 0, hunt: None };
+        let mut known = Self {
+            values: BTreeSet::new(),
+            bytes: 0,
+            hunt: None,
+        };
         let outcomes = values.into_iter().map(|value| known.admit(&value)).collect();
         known.hunt = Hunt::new(&known.values);
         (known, outcomes)
@@ -98,7 +104,11 @@ impl Known {
 
     /// These and one more.
     pub(crate) fn with(&self, value: &str) -> Result<Self, Registered> {
-        let mut known = Self { values: self.values.clone(), bytes: self.bytes, hunt: None };
+        let mut known = Self {
+            values: self.values.clone(),
+            bytes: self.bytes,
+            hunt: None,
+        };
         match known.admit(value) {
             Registered::Hidden => {
                 known.hunt = Hunt::new(&known.values);
@@ -153,7 +163,11 @@ fn refuse(value: &str) -> Option<Registered> {
         value.bytes().any(|byte| byte.is_ascii_digit()),
         value.bytes().any(|byte| !byte.is_ascii_alphanumeric()),
     ];
-    let least = if kinds.iter().filter(|kind| **kind).count() >= 2 { 6 } else { 8 };
+    let least = if kinds.iter().filter(|kind| **kind).count() >= 2 {
+        6
+    } else {
+        8
+    };
     if COMMON.binary_search(&value.to_ascii_lowercase().as_str()).is_ok() || value.contains(crate::MASK) {
         Some(Registered::TooCommon)
     } else if value.chars().count() < least {
@@ -172,10 +186,18 @@ impl Hunt {
         if needles.is_empty() {
             return None;
         }
-        let several_lines = values.iter().any(|value| value.bytes().any(|byte| byte.is_ascii_whitespace()));
+        let several_lines = values
+            .iter()
+            .any(|value| value.bytes().any(|byte| byte.is_ascii_whitespace()));
         let keywords = needles
             .iter()
-            .map(|needle| Keyword { literal: rarest(needle).to_ascii_lowercase(), fold: true, next: Vec::new(), begins_word: false, means: () })
+            .map(|needle| Keyword {
+                literal: rarest(needle).to_ascii_lowercase(),
+                fold: true,
+                next: Vec::new(),
+                begins_word: false,
+                means: (),
+            })
             .collect();
         let automaton = AhoCorasickBuilder::new()
             .match_kind(MatchKind::Standard)
@@ -185,13 +207,20 @@ impl Hunt {
             // The values are capped at 4 MiB and their coats at some ten times that.
             .or_else(|_| AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&needles))
             .expect("an automaton over a bounded set of needles");
-        Some(Self { gate: Gate::new(keywords), automaton, several_lines })
+        Some(Self {
+            gate: Gate::new(keywords),
+            automaton,
+            several_lines,
+        })
     }
 }
 
 /// The eight bytes of a needle that are met least by chance.
 fn rarest(needle: &[u8]) -> &[u8] {
-    needle.windows(GATE).max_by_key(|window| window.iter().map(|byte| crate::gate::rarity(*byte)).sum::<u32>()).unwrap_or(needle)
+    needle
+        .windows(GATE)
+        .max_by_key(|window| window.iter().map(|byte| crate::gate::rarity(*byte)).sum::<u32>())
+        .unwrap_or(needle)
 }
 
 fn coats(value: &str, needles: &mut BTreeSet<Vec<u8>>) {
@@ -208,7 +237,11 @@ fn coats(value: &str, needles: &mut BTreeSet<Vec<u8>>) {
         add(words.join("+").into());
     }
     if value.contains(['\n', '\r']) {
-        for line in value.lines().map(str::trim).filter(|line| refuse(line).is_none() && !line.starts_with("-----")) {
+        for line in value
+            .lines()
+            .map(str::trim)
+            .filter(|line| refuse(line).is_none() && !line.starts_with("-----"))
+        {
             add(line.into());
         }
         // Some tools write the newlines of a value as the two characters that stand for one; others drop them.
@@ -220,8 +253,16 @@ fn coats(value: &str, needles: &mut BTreeSet<Vec<u8>>) {
         add(value.replace('\'', "''").into());
     }
     add(shell_escaped(value).into());
+    // Views undo these as well; but a value that holds an escape of one kind and wears a coat of another is undone too far.
+    let once = json_escaped(value);
+    add(json_escaped(&once).into());
+    add(once.into());
+    add(percent_encoded(value).into());
     let bytes = value.as_bytes();
-    add(bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect());
+    add(bytes
+        .iter()
+        .flat_map(|byte| format!("{byte:02x}").into_bytes())
+        .collect());
     for shift in 0..3 {
         let mut padded = vec![0; shift];
         padded.extend_from_slice(bytes);
@@ -232,6 +273,32 @@ fn coats(value: &str, needles: &mut BTreeSet<Vec<u8>>) {
             add(text.as_bytes()[from..to.max(from)].to_vec());
         }
     }
+}
+
+fn json_escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for character in value.chars() {
+        match character {
+            '"' | '\\' => text.extend(['\\', character]),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\t' => text.push_str("\\t"),
+            other => text.push(other),
+        }
+    }
+    text
+}
+
+fn percent_encoded(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
 }
 
 /// As `printf %q` writes it.

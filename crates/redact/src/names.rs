@@ -161,14 +161,20 @@ fn judge(text: &[u8], range: Range<usize>, strength: Strength, written: Written,
     }
     let value = &text[range.clone()];
     // PWD and OLDPWD are where a shell stands.
-    if name.len() >= 3 && name[name.len() - 3..].eq_ignore_ascii_case(b"pwd") && (value[0] == b'/' || value.get(1) == Some(&b':')) {
+    if name.len() >= 3
+        && name[name.len() - 3..].eq_ignore_ascii_case(b"pwd")
+        && (value[0] == b'/' || value.get(1) == Some(&b':'))
+    {
         return;
     }
     // A variable of the environment is set to a value and to nothing else, however plain the value looks.
     let variable = name.len() >= 5 && name.contains(&b'_') && !name.iter().any(u8::is_ascii_lowercase);
-    let set = written == Written::Assigned || written == Written::Quoted && range.start >= 2 && text[range.start - 2] == b'=';
-    let plainly = strength == Strength::Token && variable && set && value.len() >= 8;
-    if value::is_secret(value, strength, written) || plainly && value::is_secret(value, Strength::Password, Written::Assigned) {
+    let set =
+        written == Written::Assigned || written == Written::Quoted && range.start >= 2 && text[range.start - 2] == b'=';
+    let plainly = strength == Strength::Token && variable && set && value.len() >= 8 && !value::is_filler(value);
+    if value::is_secret(value, strength, written)
+        || plainly && value::is_secret(value, Strength::Password, Written::Assigned)
+    {
         let rule = match strength {
             Strength::Password => rules::PASSWORD,
             Strength::Token | Strength::Weak => rules::NAMED_SECRET,
@@ -191,36 +197,202 @@ pub fn names_a_secret(name: &str) -> bool {
         return false;
     }
     strength(bytes).is_some()
-        || name.ends_with("_URL") && ["DATABASE", "REDIS", "MONGO", "POSTGRES", "AMQP", "WEBHOOK"].iter().any(|w| name.contains(w))
+        || name.ends_with("_URL")
+            && ["DATABASE", "REDIS", "MONGO", "POSTGRES", "AMQP", "WEBHOOK"]
+                .iter()
+                .any(|w| name.contains(w))
         || ["DATABASE_URL", "REDIS_URL", "SENTRY_DSN"].contains(&name)
 }
 
 /// Words after which a name is about a secret rather than one. Sorted.
 const ABOUT: &[&str] = &[
-    "age", "algorithm", "arn", "class", "column", "count", "dir", "directory", "enabled", "endpoint", "env", "error",
-    "exists", "expiration", "expires", "expiry", "field", "file", "filename", "form", "format", "header", "hint", "id",
-    "input", "issuer", "label", "len", "length", "limit", "max", "min", "mode", "name", "names", "path", "policy",
-    "prefix", "provider", "ref", "regex", "required", "reset", "rotation", "rule", "scheme", "scope", "size", "source",
-    "status", "store", "suffix", "ttl", "type", "types", "uri", "url", "usage", "validation", "validator", "version",
+    "age",
+    "algorithm",
+    "arn",
+    "class",
+    "column",
+    "count",
+    "dir",
+    "directory",
+    "enabled",
+    "endpoint",
+    "env",
+    "error",
+    "exists",
+    "expiration",
+    "expires",
+    "expiry",
+    "field",
+    "file",
+    "filename",
+    "form",
+    "format",
+    "header",
+    "hint",
+    "id",
+    "input",
+    "issuer",
+    "label",
+    "len",
+    "length",
+    "limit",
+    "max",
+    "min",
+    "mode",
+    "name",
+    "names",
+    "path",
+    "policy",
+    "prefix",
+    "provider",
+    "ref",
+    "regex",
+    "required",
+    "reset",
+    "rotation",
+    "rule",
+    "scheme",
+    "scope",
+    "size",
+    "source",
+    "status",
+    "store",
+    "suffix",
+    "ttl",
+    "type",
+    "types",
+    "uri",
+    "url",
+    "usage",
+    "validation",
+    "validator",
+    "version",
 ];
 
 /// Words before `key` that make it a secret. Sorted.
 const KEYS: &[&str] = &[
-    "access", "account", "admin", "algolia", "anon", "anthropic", "api", "apikey", "app", "application", "auth", "aws",
-    "azure", "billing", "bot", "client", "cloudinary", "cohere", "consumer", "cron", "datadog", "decrypt", "decryption",
-    "deploy", "encrypt", "encryption", "function", "functions", "gemini", "gh", "github", "gitlab", "google", "gpg",
-    "groq", "host", "ingest", "ingestion", "instrumentation", "integration", "jwt", "licence", "license", "mailgun",
-    "master", "mistral", "openai", "personal", "pgp", "priv", "private", "project", "push", "rails", "registry",
-    "replicate", "resend", "restricted", "role", "root", "rsa", "secret", "security", "seed", "segment", "sendgrid",
-    "sentry", "server", "service", "session", "shared", "sign", "signing", "ssh", "storage", "stripe", "sub",
-    "subscription", "supabase", "token", "upload", "user", "vapid", "vault", "webhook", "write", "wrapping",
+    "access",
+    "account",
+    "admin",
+    "algolia",
+    "anon",
+    "anthropic",
+    "api",
+    "apikey",
+    "app",
+    "application",
+    "auth",
+    "aws",
+    "azure",
+    "billing",
+    "bot",
+    "client",
+    "cloudinary",
+    "cohere",
+    "consumer",
+    "cron",
+    "datadog",
+    "decrypt",
+    "decryption",
+    "deploy",
+    "encrypt",
+    "encryption",
+    "function",
+    "functions",
+    "gemini",
+    "gh",
+    "github",
+    "gitlab",
+    "google",
+    "gpg",
+    "groq",
+    "host",
+    "ingest",
+    "ingestion",
+    "instrumentation",
+    "integration",
+    "jwt",
+    "licence",
+    "license",
+    "mailgun",
+    "master",
+    "mistral",
+    "openai",
+    "personal",
+    "pgp",
+    "priv",
+    "private",
+    "project",
+    "push",
+    "rails",
+    "registry",
+    "replicate",
+    "resend",
+    "restricted",
+    "role",
+    "root",
+    "rsa",
+    "secret",
+    "security",
+    "seed",
+    "segment",
+    "sendgrid",
+    "sentry",
+    "server",
+    "service",
+    "session",
+    "shared",
+    "sign",
+    "signing",
+    "ssh",
+    "storage",
+    "stripe",
+    "sub",
+    "subscription",
+    "supabase",
+    "token",
+    "upload",
+    "user",
+    "vapid",
+    "vault",
+    "webhook",
+    "write",
+    "wrapping",
 ];
 
 /// Words that end a name without taking its meaning: `PASSWORD_2`, `API_KEY_PROD`, `TOKEN_BASE64`. Sorted.
 const TAILS: &[&str] = &[
-    "b64", "backup", "base", "base64", "dev", "development", "encoded", "current", "default", "live", "local", "main", "new", "old",
-    "plain", "primary", "prod", "production", "secondary", "stage", "staging", "str", "string", "temp", "test", "text", "tmp",
-    "v1", "v2", "val", "value",
+    "b64",
+    "backup",
+    "base",
+    "base64",
+    "dev",
+    "development",
+    "encoded",
+    "current",
+    "default",
+    "live",
+    "local",
+    "main",
+    "new",
+    "old",
+    "plain",
+    "primary",
+    "prod",
+    "production",
+    "secondary",
+    "stage",
+    "staging",
+    "str",
+    "string",
+    "temp",
+    "test",
+    "text",
+    "tmp",
+    "v1",
+    "v2",
+    "val",
+    "value",
 ];
 
 /// How much a name says about its value; `None` when it says nothing.
@@ -234,14 +406,23 @@ fn strength(name: &[u8]) -> Option<Strength> {
         words.len -= 1;
     }
     let last = words.last()?;
-    let before = words.from_end(1).unwrap_or_default();
+    let before = words.back(1).unwrap_or_default();
     if listed(ABOUT, last) {
         return None;
     }
     let ends = |end: &str| last.ends_with(end.as_bytes());
-    if ends("password") || ends("passwd") || ends("passphrase") || ends("passcode") || last == b"pwd" || ends("userpass")
-        || ends("dbpass") || ends("pgpass") || ends("dbpwd") || ends("passwords")
-        || (last == b"pass" || last == b"pw") && (words.len > 1 || last == b"pass")
+    if ends("password")
+        || ends("passwd")
+        || ends("passphrase")
+        || ends("passcode")
+        || last == b"pwd"
+        || ends("userpass")
+        || ends("dbpass")
+        || ends("pgpass")
+        || ends("dbpwd")
+        || ends("passwords")
+        || last == b"pass"
+        || last == b"pw" && words.len > 1
     {
         return (before != b"no" && before != b"forgot" && before != b"reset").then_some(Strength::Password);
     }
@@ -250,31 +431,76 @@ fn strength(name: &[u8]) -> Option<Strength> {
     }
     if ends("token") {
         const COUNTED: [&[u8]; 12] = [
-            b"max", b"num", b"unexpected", b"next", b"page", b"continuation", b"pad", b"eos", b"bos", b"stop", b"special", b"design",
+            b"max",
+            b"num",
+            b"unexpected",
+            b"next",
+            b"page",
+            b"continuation",
+            b"pad",
+            b"eos",
+            b"bos",
+            b"stop",
+            b"special",
+            b"design",
         ];
         return (!COUNTED.contains(&before)).then_some(Strength::Token);
     }
-    if ends("apikey") || ends("accesskey") || ends("authkey") || ends("privatekey") || ends("masterkey") || ends("accountkey")
-        || ends("encryptionkey") || ends("signingkey") || ends("sharedaccesskey") || ends("servicekey") || ends("appkey") || ends("licensekey")
+    if ends("apikey")
+        || ends("accesskey")
+        || ends("authkey")
+        || ends("privatekey")
+        || ends("masterkey")
+        || ends("accountkey")
+        || ends("encryptionkey")
+        || ends("signingkey")
+        || ends("sharedaccesskey")
+        || ends("servicekey")
+        || ends("appkey")
+        || ends("licensekey")
     {
         return Some(Strength::Token);
     }
     if last == b"key" || last == b"keys" {
         return if words.len == 1 || before == b"public" || before == b"publishable" {
             None
-        } else if listed(KEYS, before) || KEYS.iter().any(|word| word.len() >= 6 && before.ends_with(word.as_bytes())) {
+        } else if listed(KEYS, before)
+            || KEYS
+                .iter()
+                .any(|word| word.len() >= 6 && before.ends_with(word.as_bytes()))
+        {
             Some(Strength::Token)
         } else {
             Some(Strength::Weak)
         };
     }
-    if last == b"pat" && words.len > 1 || last == b"credential" || last == b"credentials" || last == b"creds" || ends("connectionstring")
-        || last == b"mnemonic" || last == b"bearer" || last == b"jwt" || last == b"signature" && before == b"access"
-        || last == b"dsn" || last == b"otp" || ends("sessid") || ends("sessionid") || last == b"sid" && before == b"connect"
+    if last == b"pat" && words.len > 1
+        || last == b"credential"
+        || last == b"credentials"
+        || last == b"creds"
+        || ends("connectionstring")
+        || last == b"mnemonic"
+        || last == b"bearer"
+        || last == b"jwt"
+        || last == b"signature" && before == b"access"
+        || last == b"dsn"
+        || last == b"otp"
+        || ends("sessid")
+        || ends("sessionid")
+        || last == b"sid" && before == b"connect"
     {
         return Some(Strength::Token);
     }
-    let weak: [&[u8]; 8] = [b"auth", b"session", b"cookie", b"salt", b"sig", b"signature", b"hmac", b"sid"];
+    let weak: [&[u8]; 8] = [
+        b"auth",
+        b"session",
+        b"cookie",
+        b"salt",
+        b"sig",
+        b"signature",
+        b"hmac",
+        b"sid",
+    ];
     // These are headers, which `header` reads.
     let header = last == b"cookie" && (words.len == 1 || before == b"set");
     (weak.contains(&last) && !header).then_some(Strength::Weak)
@@ -293,7 +519,11 @@ struct Words {
 
 impl Words {
     fn of(name: &[u8]) -> Self {
-        let mut words = Self { letters: [0; LONGEST], ends: [0; 24], len: 0 };
+        let mut words = Self {
+            letters: [0; LONGEST],
+            ends: [0; 24],
+            len: 0,
+        };
         // The meaning is at the end: of a long name, the beginning is passed over.
         let name = &name[name.len().saturating_sub(LONGEST)..];
         let mut used = 0usize;
@@ -327,14 +557,18 @@ impl Words {
         self.len += 1;
     }
 
-    fn from_end(&self, back: usize) -> Option<&[u8]> {
-        let index = self.len.checked_sub(back + 1)?;
-        let start = if index == 0 { 0 } else { usize::from(self.ends[index - 1]) };
+    fn back(&self, steps: usize) -> Option<&[u8]> {
+        let index = self.len.checked_sub(steps + 1)?;
+        let start = if index == 0 {
+            0
+        } else {
+            usize::from(self.ends[index - 1])
+        };
         Some(&self.letters[start..usize::from(self.ends[index])])
     }
 
     fn last(&self) -> Option<&[u8]> {
-        self.from_end(0)
+        self.back(0)
     }
 }
 
@@ -371,7 +605,10 @@ fn value_after(
     // <password>value</password>
     if text.get(at) == Some(&b'>') && matches!(before, Some(b'<' | b':')) {
         let value = at + 1;
-        let length = text[value..].iter().take(4096).position(|byte| matches!(byte, b'<' | b'\n'))?;
+        let length = text[value..]
+            .iter()
+            .take(4096)
+            .position(|byte| matches!(byte, b'<' | b'\n'))?;
         return Some((trim(text, value..value + length), Written::Quoted));
     }
     let joined = skip_spaces(text, at, 64);
@@ -384,7 +621,11 @@ fn value_after(
             }
             _ => {
                 at = joined + 1;
-                if joined > end || text.get(at) == Some(&b' ') { Written::Stated } else { Written::Assigned }
+                if joined > end || text.get(at) == Some(&b' ') {
+                    Written::Stated
+                } else {
+                    Written::Assigned
+                }
             }
         },
         b':' => {
@@ -403,7 +644,10 @@ fn value_after(
             while next < text.len() && next < joined + 16 && matches!(text[next], b',' | b' ' | b'\n' | b'"' | b'\'') {
                 next += 1;
             }
-            if !text.get(next..next + 5).is_some_and(|word| word.eq_ignore_ascii_case(b"value")) {
+            if !text
+                .get(next..next + 5)
+                .is_some_and(|word| word.eq_ignore_ascii_case(b"value"))
+            {
                 return None;
             }
             next += 5;
@@ -418,7 +662,9 @@ fn value_after(
             Written::Stated
         }
         // --password value; and in netrc: machine … login … password …
-        _ if joined > end && (dashes > 0 && !quoted_name || strength == Strength::Password && is_netrc(text, start)) => {
+        _ if joined > end
+            && (dashes > 0 && !quoted_name || strength == Strength::Password && is_netrc(text, start)) =>
+        {
             at = joined;
             if text.get(at) == Some(&b'-') {
                 return None;
@@ -429,7 +675,11 @@ fn value_after(
         b'i' if joined > end && strength != Strength::Weak && text[joined..].starts_with(b"is ") => {
             let value = joined + 3;
             let stop = seen.token_end(text, value, Stops::Text);
-            let stop = if stop > value && matches!(text[stop - 1], b'.' | b'!') { stop - 1 } else { stop };
+            let stop = if stop > value && matches!(text[stop - 1], b'.' | b'!') {
+                stop - 1
+            } else {
+                stop
+            };
             let digits = text[value..stop].iter().any(u8::is_ascii_digit);
             return (digits && stop - value >= 6).then_some((value..stop, Written::Stated));
         }
@@ -471,19 +721,41 @@ fn value_after(
 
 /// Whether a name is the first thing in its line, but for `export` and its like or a prompt.
 fn begins_line(text: &[u8], start: usize) -> bool {
-    let from = text[..start].iter().rev().take(64).position(|byte| *byte == b'\n').map_or(start.saturating_sub(64), |back| start - back);
+    let from = text[..start]
+        .iter()
+        .rev()
+        .take(64)
+        .position(|byte| *byte == b'\n')
+        .map_or(start.saturating_sub(64), |back| start - back);
     let lead = text[from..start].trim_ascii();
     lead.is_empty()
-        || [&b"export"[..], b"set", b"declare -x", b"ENV", b"ARG", b"+", b"$", b"+ export", b"$ export", b"setenv"].contains(&lead)
+        || [
+            &b"export"[..],
+            b"set",
+            b"declare -x",
+            b"ENV",
+            b"ARG",
+            b"+",
+            b"$",
+            b"+ export",
+            b"$ export",
+            b"setenv",
+        ]
+        .contains(&lead)
         || lead.first() == Some(&b'#') && !lead.contains(&b'=')
 }
 
 fn is_netrc(text: &[u8], start: usize) -> bool {
     let from = start.saturating_sub(200);
     let lead = &text[from..start];
-    memchr::memmem::find(lead, b"machine ").is_some() || memchr::memmem::find(lead, b"login ").is_some()
-        || lead.trim_ascii().is_empty() && text.get(start..start + 9).is_some_and(|word| word == b"password ")
-            && text[start + 9..].iter().take(200).all(|byte| !byte.is_ascii_whitespace())
+    memchr::memmem::find(lead, b"machine ").is_some()
+        || memchr::memmem::find(lead, b"login ").is_some()
+        || lead.trim_ascii().is_empty()
+            && text.get(start..start + 9).is_some_and(|word| word == b"password ")
+            && text[start + 9..]
+                .iter()
+                .take(200)
+                .all(|byte| !byte.is_ascii_whitespace())
 }
 
 /// Where a bare value ends: at white space, at one of `stops`, or at an escaped newline or quote.

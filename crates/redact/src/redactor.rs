@@ -32,7 +32,10 @@ struct Shared {
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redactor").field("custom", &self.shared.custom.len()).field("known", &*self.known().1).finish()
+        f.debug_struct("Redactor")
+            .field("custom", &self.shared.custom.len())
+            .field("known", &*self.known().1)
+            .finish()
     }
 }
 
@@ -53,7 +56,10 @@ pub struct RuleInfo<'r> {
 impl Redactor {
     /// A builder with the built-in rules and nothing else.
     pub fn builder() -> RedactorBuilder {
-        RedactorBuilder { known: Vec::new(), custom: Vec::new() }
+        RedactorBuilder {
+            known: Vec::new(),
+            custom: Vec::new(),
+        }
     }
 
     /// Hides a value from the next line on that any scrubber of this redactor is given, in all its coats.
@@ -136,7 +142,10 @@ pub struct RedactorBuilder {
 
 impl fmt::Debug for RedactorBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedactorBuilder").field("known", &self.known.len()).field("custom", &self.custom).finish()
+        f.debug_struct("RedactorBuilder")
+            .field("known", &self.known.len())
+            .field("custom", &self.custom)
+            .finish()
     }
 }
 
@@ -162,13 +171,20 @@ impl RedactorBuilder {
         let mut ids: BTreeSet<&RuleId> = Engine::built_in().infos().iter().map(|info| &info.id).collect();
         for rule in &self.custom {
             if !ids.insert(rule.id()) {
-                return Err(Error::DuplicateRule { id: rule.id().to_string() });
+                return Err(Error::DuplicateRule {
+                    id: rule.id().to_string(),
+                });
             }
         }
         let (known, _) = Known::new(self.known);
-        let shared =
-            Shared { custom: self.custom, known: RwLock::new(Arc::new(known)), version: AtomicU64::new(0) };
-        Ok(Redactor { shared: Arc::new(shared) })
+        let shared = Shared {
+            custom: self.custom,
+            known: RwLock::new(Arc::new(known)),
+            version: AtomicU64::new(0),
+        };
+        Ok(Redactor {
+            shared: Arc::new(shared),
+        })
     }
 }
 

@@ -46,14 +46,22 @@ struct Work {
 
 impl fmt::Debug for Scrubber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scrubber").field("holds_open", &self.holds_open()).finish_non_exhaustive()
+        f.debug_struct("Scrubber")
+            .field("holds_open", &self.holds_open())
+            .finish_non_exhaustive()
     }
 }
 
 impl Scrubber {
     pub(crate) fn new(redactor: Redactor) -> Self {
         let (version, known) = redactor.known();
-        Self { redactor, version, known, block: KeyBlock::default(), work: Work::default() }
+        Self {
+            redactor,
+            version,
+            known,
+            block: KeyBlock::default(),
+            work: Work::default(),
+        }
     }
 
     /// Hides every secret of one line, given without its newline and as a person would see it.
@@ -67,7 +75,11 @@ impl Scrubber {
         self.work.spans.clear();
         let begins = self.work.find(line.as_bytes(), &self.known, self.redactor.custom());
         self.block.find(line.as_bytes(), begins, &mut self.work.spans);
-        finish(line, &mut self.work.spans, |rule| self.redactor.rule_id(rule))
+        {
+            let redactor = &self.redactor;
+            self.work
+                .finish(line, &self.known, redactor.custom(), |rule| redactor.rule_id(rule))
+        }
     }
 
     /// Whether a private key has begun and not ended, so that an unfinished line must not be shown yet.
@@ -80,7 +92,13 @@ impl Work {
     /// Looks at the text, at what its escapes stand for, and at what those stand for. Says whether a private key may begin
     /// in the text itself.
     fn find(&mut self, raw: &[u8], known: &Known, custom: &[CustomRule]) -> bool {
-        let Self { spans, scratch, decoded, twice, squeezed } = self;
+        let Self {
+            spans,
+            scratch,
+            decoded,
+            twice,
+            squeezed,
+        } = self;
         let begins = look(raw, known, custom, scratch, squeezed, spans);
         if !decoded.decode(raw) {
             return begins;
@@ -99,7 +117,57 @@ impl Work {
         spans.map_since(mark, |start, end| decoded.origin(start, end));
         begins
     }
+
+    /// Cuts out what was found, and looks again at what is left until nothing more is found.
+    ///
+    /// A mask changes what stands around it: a quote that closed elsewhere may now close here. Looking again makes the
+    /// result final, so that scrubbing stored text once more, as the sweep does, changes nothing without need. Only lines
+    /// with a secret pay for it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the redaction that the constructor asks for"
+    )]
+    fn finish<'r>(
+        &mut self,
+        line: &str,
+        known: &Known,
+        custom: &[CustomRule],
+        id: impl Fn(u16) -> &'r log_model::RuleId,
+    ) -> Scrubbed {
+        if self.spans.is_empty() {
+            return Scrubbed {
+                text: SafeText::assume_redacted(line),
+                masked: Vec::new(),
+            };
+        }
+        let (mut text, mut places) = span::cut(line, self.spans.merge(line), &span::Places::new());
+        if text == line {
+            return Scrubbed {
+                text: SafeText::assume_redacted(line),
+                masked: Vec::new(),
+            };
+        }
+        for _ in 0..ROUNDS {
+            self.spans.clear();
+            self.find(text.as_bytes(), known, custom);
+            if self.spans.is_empty() {
+                break;
+            }
+            let (more, more_places) = span::cut(&text, self.spans.merge(&text), &places);
+            if more == text {
+                break;
+            }
+            (text, places) = (more, more_places);
+        }
+        Scrubbed {
+            text: SafeText::assume_redacted(text),
+            masked: span::count(&places, id),
+        }
+    }
 }
+
+/// How often a line with a secret is looked at again; each time is linear, and the second is nearly always the last.
+const ROUNDS: usize = 4;
 
 fn look(
     text: &[u8],
@@ -125,19 +193,14 @@ fn look(
     begins
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the redaction that the constructor asks for")]
-fn finish<'r>(text: &str, spans: &mut Spans, id: impl Fn(u16) -> &'r log_model::RuleId) -> Scrubbed {
-    if spans.is_empty() {
-        return Scrubbed { text: SafeText::assume_redacted(text), masked: Vec::new() };
-    }
-    let merged = spans.merge(text);
-    Scrubbed { text: SafeText::assume_redacted(span::cut(text, merged)), masked: span::count(merged, id) }
-}
-
 /// The built-in rules over a text that belongs to no stream.
 pub(crate) fn scrub_alone(text: &str) -> SafeText {
     let mut work = Work::default();
     KeyBlock::find_inline(text.as_bytes(), &mut work.spans);
-    work.find(text.as_bytes(), &Known::new([]).0, &[]);
-    finish(text, &mut work.spans, |rule| &Engine::built_in().infos()[usize::from(rule)].id).text
+    let known = Known::new([]).0;
+    work.find(text.as_bytes(), &known, &[]);
+    work.finish(text, &known, &[], |rule| {
+        &Engine::built_in().infos()[usize::from(rule)].id
+    })
+    .text
 }

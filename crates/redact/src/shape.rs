@@ -71,7 +71,10 @@ impl Runs {
             return end;
         }
         let set = classes.set(class);
-        let end = text[from..].iter().position(|byte| !set.holds(*byte)).map_or(text.len(), |length| from + length);
+        let end = text[from..]
+            .iter()
+            .position(|byte| !set.holds(*byte))
+            .map_or(text.len(), |length| from + length);
         self.0[slot] = (from, end);
         end
     }
@@ -109,8 +112,13 @@ impl Shape {
     /// # Errors
     /// A sentence about what is wrong with it.
     pub(crate) fn compile(pattern: &str, classes: &mut Classes) -> Result<Vec<Self>, &'static str> {
-        let (fold, pattern) = pattern.strip_prefix("(?i)").map_or((false, pattern), |rest| (true, rest));
-        expand(pattern)?.iter().map(|one| Self::compile_one(one, fold, classes)).collect()
+        let (fold, pattern) = pattern
+            .strip_prefix("(?i)")
+            .map_or((false, pattern), |rest| (true, rest));
+        expand(pattern)?
+            .iter()
+            .map(|one| Self::compile_one(one, fold, classes))
+            .collect()
     }
 
     fn compile_one(pattern: &str, fold: bool, classes: &mut Classes) -> Result<Self, &'static str> {
@@ -148,7 +156,11 @@ impl Shape {
                     rest = &rest[close + 1..];
                 }
                 other if other.is_ascii() => {
-                    literal.push(if fold { other.to_ascii_lowercase() as u8 } else { other as u8 });
+                    literal.push(if fold {
+                        other.to_ascii_lowercase() as u8
+                    } else {
+                        other as u8
+                    });
                     rest = &rest[1..];
                 }
                 _ => return Err("only ASCII"),
@@ -159,18 +171,26 @@ impl Shape {
                 }
                 let (least, most, after) = count(rest)?;
                 rest = after;
-                parts.push(Part::Run { class: classes.id(set), least, most });
+                parts.push(Part::Run {
+                    class: classes.id(set),
+                    least,
+                    most,
+                });
             }
         }
         if !literal.is_empty() {
             parts.push(Part::Literal(literal));
         }
-        let Some(Part::Literal(keyword)) = parts.first() else { return Err("must begin with a literal") };
+        let Some(Part::Literal(keyword)) = parts.first() else {
+            return Err("must begin with a literal");
+        };
         if keyword.len() < 3 {
             return Err("needs a literal of at least 3 characters first");
         }
         // Base64 holds letters and digits only, so a keyword with a separator never appears in it by chance.
-        let chance = keyword.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
+        let chance = keyword
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
         let left = left.unwrap_or(if chance { Left::NotBlob } else { Left::Any });
         for pair in parts.windows(2) {
             if let [Part::Run { class, least, most }, Part::Literal(next)] = pair
@@ -180,7 +200,13 @@ impl Shape {
                 return Err("a run followed by a literal of its own class needs an exact count");
             }
         }
-        Ok(Self { parts, left, exact, hidden_from, fold })
+        Ok(Self {
+            parts,
+            left,
+            exact,
+            hidden_from,
+            fold,
+        })
     }
 
     /// The literal every match begins with, and whether its case matters not.
@@ -221,7 +247,9 @@ impl Shape {
             }
             Left::NotBlob => {
                 if at >= BLOB
-                    && text[at - BLOB..at].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
+                    && text[at - BLOB..at]
+                        .iter()
+                        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
                 {
                     return None;
                 }
@@ -238,7 +266,11 @@ impl Shape {
             match part {
                 Part::Literal(literal) => {
                     let found = text.get(here..here + literal.len())?;
-                    let same = if self.fold { found.eq_ignore_ascii_case(literal) } else { found == &literal[..] };
+                    let same = if self.fold {
+                        found.eq_ignore_ascii_case(literal)
+                    } else {
+                        found == &literal[..]
+                    };
                     if !same {
                         return None;
                     }
@@ -366,7 +398,9 @@ fn set_range(set: &mut Set, from: u8, to: u8) {
 
 /// `{n}`, `{n,}`, `{n,m}` or nothing, which is one.
 fn count(rest: &str) -> Result<(usize, usize, &str), &'static str> {
-    let Some(inner) = rest.strip_prefix('{') else { return Ok((1, 1, rest)) };
+    let Some(inner) = rest.strip_prefix('{') else {
+        return Ok((1, 1, rest));
+    };
     let close = inner.find('}').ok_or("a count without its }")?;
     let number = |text: &str| text.parse::<usize>().map_err(|_| "a count that is no number");
     let (least, most) = match inner[..close].split_once(',') {

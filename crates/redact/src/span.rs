@@ -41,7 +41,11 @@ impl Spans {
             {
                 return;
             }
-            self.0.push(Span { start: range.start, end: range.end, rule });
+            self.0.push(Span {
+                start: range.start,
+                end: range.end,
+                rule,
+            });
         }
     }
 
@@ -74,27 +78,48 @@ impl Spans {
     }
 }
 
-/// Cuts merged spans out of a text.
-pub(crate) fn cut(text: &str, spans: &[Span]) -> String {
+/// Where masks stand in a text, and what each of them hides, in order.
+pub(crate) type Places = Vec<(usize, u16)>;
+
+/// Cuts merged spans out of a text, in which masks of an earlier cut may stand. A mask that goes into a larger one lends it
+/// its name when it is the more particular.
+pub(crate) fn cut(text: &str, spans: &[Span], before: &Places) -> (String, Places) {
     let hidden: usize = spans.iter().map(|span| span.end - span.start).sum();
     let mut clean = String::with_capacity(text.len() - hidden + spans.len() * MASK.len());
+    let mut places = Places::with_capacity(before.len() + spans.len());
+    let mut earlier = before.iter().peekable();
     let mut from = 0;
     for span in spans {
+        while let Some((at, rule)) = earlier.next_if(|(at, _)| at + MASK.len() <= span.start) {
+            places.push((clean.len() + at - from, *rule));
+        }
         clean.push_str(&text[from..span.start]);
+        let mut rule = span.rule;
+        while let Some((_, swallowed)) = earlier.next_if(|(at, _)| *at < span.end) {
+            rule = rule.min(*swallowed);
+        }
+        places.push((clean.len(), rule));
         clean.push_str(MASK);
         from = span.end;
     }
+    places.extend(earlier.map(|(at, rule)| (clean.len() + at - from, *rule)));
     clean.push_str(&text[from..]);
-    clean
+    (clean, places)
 }
 
-/// Counts merged spans by rule, in the order of their first appearance.
-pub(crate) fn count<'r>(spans: &[Span], id: impl Fn(u16) -> &'r RuleId) -> Vec<Masked> {
+/// Counts masks by rule, in the order of their first appearance.
+pub(crate) fn count<'r>(places: &Places, id: impl Fn(u16) -> &'r RuleId) -> Vec<Masked> {
     let mut masked: Vec<(u16, Masked)> = Vec::new();
-    for span in spans {
-        match masked.iter_mut().find(|(rule, _)| *rule == span.rule) {
+    for (_, rule) in places {
+        match masked.iter_mut().find(|(known, _)| known == rule) {
             Some((_, masked)) => masked.count = masked.count.saturating_add(1),
-            None => masked.push((span.rule, Masked { rule: id(span.rule).clone(), count: 1 })),
+            None => masked.push((
+                *rule,
+                Masked {
+                    rule: id(*rule).clone(),
+                    count: 1,
+                },
+            )),
         }
     }
     masked.into_iter().map(|(_, masked)| masked).collect()

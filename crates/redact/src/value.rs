@@ -22,9 +22,96 @@ pub(crate) enum Written {
     Stated,
 }
 
+/// How much of a value is judged; what is longer is hidden or not by its beginning.
+const JUDGED: usize = 128;
+
 /// Words that stand where a value would. Lower case, sorted.
 const WORDS: &[&str] = &[
-    "any", "array", "aws", "bearer", "bool", "boolean", "buffer", "changeme", "char", "computed", "configured", "default", "defined", "disabled", "dummy", "empty", "enabled", "env", "error", "example", "expired", "fail", "failed", "false", "found", "function", "generated", "hidden", "ignored", "input", "int", "integer", "invalid", "loaded", "masked", "match", "mismatch", "missing", "nan", "never", "nil", "no", "none", "null", "number", "object", "off", "ok", "on", "optional", "passed", "password", "placeholder", "present", "private", "prompt", "provided", "public", "read", "redacted", "removed", "replaceme", "required", "secret", "set", "skipped", "str", "string", "test", "text", "todo", "token", "true", "type", "undefined", "unknown", "unset", "updated", "user", "valid", "value", "varchar", "void", "write", "yes",
+    "any",
+    "array",
+    "aws",
+    "bearer",
+    "bool",
+    "boolean",
+    "buffer",
+    "changeme",
+    "char",
+    "computed",
+    "configured",
+    "default",
+    "defined",
+    "disabled",
+    "dummy",
+    "empty",
+    "enabled",
+    "env",
+    "error",
+    "example",
+    "expired",
+    "fail",
+    "failed",
+    "false",
+    "found",
+    "function",
+    "generated",
+    "hidden",
+    "ignored",
+    "input",
+    "int",
+    "integer",
+    "invalid",
+    "loaded",
+    "masked",
+    "match",
+    "mismatch",
+    "missing",
+    "nan",
+    "never",
+    "nil",
+    "no",
+    "none",
+    "null",
+    "number",
+    "object",
+    "off",
+    "ok",
+    "on",
+    "optional",
+    "passed",
+    "password",
+    "placeholder",
+    "present",
+    "private",
+    "prompt",
+    "provided",
+    "public",
+    "read",
+    "redacted",
+    "removed",
+    "replaceme",
+    "required",
+    "secret",
+    "set",
+    "skipped",
+    "str",
+    "string",
+    "test",
+    "text",
+    "todo",
+    "token",
+    "true",
+    "type",
+    "undefined",
+    "unknown",
+    "unset",
+    "updated",
+    "user",
+    "valid",
+    "value",
+    "varchar",
+    "void",
+    "write",
+    "yes",
 ];
 
 /// Whether the variable part of a known format is filler, as in `ghp_xxxxxxxxxxxx` or `sk_live_****`.
@@ -32,19 +119,28 @@ pub(crate) fn is_filler(body: &[u8]) -> bool {
     if body.len() < 6 {
         return false;
     }
+    // Judged by its beginning, so that a long run full of keywords is not read again at each.
+    let body = &body[..body.len().min(JUDGED)];
     let mut seen = [false; 256];
-    let distinct = body.iter().filter(|byte| !std::mem::replace(&mut seen[usize::from(byte.to_ascii_lowercase())], true)).count();
+    let distinct = body
+        .iter()
+        .filter(|byte| !std::mem::replace(&mut seen[usize::from(byte.to_ascii_lowercase())], true))
+        .count();
     if distinct < 3 {
         return true;
     }
-    if body.len() > 256 {
-        return false;
-    }
-    let longest = body.chunk_by(|a, b| a.eq_ignore_ascii_case(b)).map(<[u8]>::len).max().unwrap_or(0);
+    let longest = body
+        .chunk_by(|a, b| a.eq_ignore_ascii_case(b))
+        .map(<[u8]>::len)
+        .max()
+        .unwrap_or(0);
     if longest >= 8 && longest * 2 >= body.len() {
         return true;
     }
-    contains(body, b"your") && [&b"here"[..], b"token", b"key", b"secret"].iter().any(|word| contains(body, word))
+    contains(body, b"your")
+        && [&b"here"[..], b"token", b"key", b"secret"]
+            .iter()
+            .any(|word| contains(body, word))
 }
 
 fn contains(text: &[u8], word: &[u8]) -> bool {
@@ -54,7 +150,7 @@ fn contains(text: &[u8], word: &[u8]) -> bool {
 /// Whether a value is a reference, a placeholder or already hidden, whatever its name.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     let Some(first) = value.first() else { return true };
-    if value.len() > 256 {
+    if value.len() > 2 * JUDGED {
         return false;
     }
     // Where a bare value ends at `]`, the mask's own is cut off.
@@ -62,7 +158,10 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     if value.windows(MASK.len()).any(|window| window == MASK) {
         return true;
     }
-    let name_like = |text: &[u8]| text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
+    let name_like = |text: &[u8]| {
+        text.iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+    };
     let last = value[value.len() - 1];
     match first {
         // $TOKEN, ${TOKEN}, $(command), $env:TOKEN, $1; a password may begin with $ as well.
@@ -92,18 +191,47 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         return true;
     }
     const BEGINS: [&[u8]; 19] = [
-        b"process.env", b"os.environ", b"os.getenv", b"import.meta", b"secrets.", b"env.", b"env:", b"vars.", b"your_", b"your-",
-        b"my_", b"my-", b"example", b"placeholder", b"redacted", b"change_me", b"change-me", b"insert", b"await",
+        b"process.env",
+        b"os.environ",
+        b"os.getenv",
+        b"import.meta",
+        b"secrets.",
+        b"env.",
+        b"env:",
+        b"vars.",
+        b"your_",
+        b"your-",
+        b"my_",
+        b"my-",
+        b"example",
+        b"placeholder",
+        b"redacted",
+        b"change_me",
+        b"change-me",
+        b"insert",
+        b"await",
     ];
-    if BEGINS.iter().any(|begin| lower.starts_with(begin) && (lower.len() > begin.len() || begin.len() > 6)) && !digits_and_case(value) {
+    if BEGINS
+        .iter()
+        .any(|begin| lower.starts_with(begin) && (lower.len() > begin.len() || begin.len() > 6))
+        && !digits_and_case(value)
+    {
         return true;
     }
-    contains(&lower, b"your") && [&b"here"[..], b"token", b"key", b"secret", b"password"].iter().any(|word| contains(&lower, word))
+    contains(&lower, b"your")
+        && [&b"here"[..], b"token", b"key", b"secret", b"password"]
+            .iter()
+            .any(|word| contains(&lower, word))
 }
 
 /// `****`, `xxxx`, `....`, `----`.
 fn is_mostly_one(value: &[u8]) -> bool {
-    let filler = |byte: u8| matches!(byte, b'*' | b'.' | b'x' | b'X' | b'-' | b'_' | b'#' | b'?' | b'0' | b'=' | 0xe2 | 0x80 | 0xa2 | 0xa6);
+    let filler = |byte: u8| {
+        matches!(
+            byte,
+            b'*' | b'.' | b'x' | b'X' | b'-' | b'_' | b'#' | b'?' | b'0' | b'=' | 0xe2 | 0x80 | 0xa2 | 0xa6
+        )
+    };
     value.iter().all(|byte| filler(*byte)) || value.windows(4).any(|window| window == b"****")
 }
 
@@ -140,29 +268,47 @@ fn entropy(value: &[u8]) -> f64 {
 
 /// Whether the value of a name of this strength is to be hidden.
 pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> bool {
-    // What is judged is bounded; a longer value is hidden or not by its beginning.
-    let head = &value[..value.len().min(256)];
+    let head = &value[..value.len().min(JUDGED)];
+    if strength != Strength::Password && is_filler(head) {
+        return false;
+    }
     if is_placeholder(value) || is_path_or_link(head) {
         return false;
     }
     let letters = head.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
     let digits = head.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let others = head.iter().filter(|byte| !byte.is_ascii() || !byte.is_ascii_alphanumeric()).count();
+    let others = head
+        .iter()
+        .filter(|byte| !byte.is_ascii() || !byte.is_ascii_alphanumeric())
+        .count();
     let spaces = head.iter().filter(|byte| **byte == b' ').count();
-    let plain_words = digits == 0 && head.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'.' | b',' | b'\'' | b'!' | b'?' | b':' | b'-' | b'_' | b'/'));
+    let plain_words = digits == 0
+        && head.iter().all(|byte| {
+            byte.is_ascii_alphabetic()
+                || matches!(
+                    byte,
+                    b' ' | b'.' | b',' | b'\'' | b'!' | b'?' | b':' | b'-' | b'_' | b'/'
+                )
+        });
     match strength {
         Strength::Password => match written {
             Written::Assigned => head.len() >= 3 && !is_reference(head) || head.len() >= 2 && digits + others > 0,
             // A sentence such as "Password must have 8 characters" is none.
-            Written::Quoted => head.len() >= 3 && !(spaces >= 2 && letters + spaces + 4 > head.len()) && !(spaces > 0 && plain_words),
-            Written::Stated => head.len() >= 4 && !is_reference(head) && !(letters == head.len() && !both_cases(head)) && !plain_words,
+            Written::Quoted => {
+                head.len() >= 3 && !(spaces >= 2 && letters + spaces + 4 > head.len()) && !(spaces > 0 && plain_words)
+            }
+            Written::Stated => {
+                head.len() >= 4 && !is_reference(head) && (letters != head.len() || both_cases(head)) && !plain_words
+            }
         },
         Strength::Token => {
             head.len() >= 8
                 && spaces == 0
                 && !is_reference(head)
                 && !is_code(head)
-                && (digits > 0 && letters > 0 || both_cases(head) && others * 6 <= head.len() || digits >= 12 && written != Written::Stated
+                && (digits > 0 && letters > 0
+                    || both_cases(head) && others * 6 <= head.len()
+                    || digits >= 12 && written != Written::Stated
                     || letters >= 20 && !plain_words
                     || letters == head.len() && head.len() >= 16 && written == Written::Assigned)
                 && !(written == Written::Stated && is_word_like(head))
@@ -183,7 +329,10 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
 
 fn both_cases(value: &[u8]) -> bool {
     // More than a capital at the front or at camelCase joints.
-    let turns = value.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
+    let turns = value
+        .windows(2)
+        .filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
+        .count();
     turns * 5 >= value.len() && turns >= 2
 }
 
@@ -198,7 +347,11 @@ fn is_reference(value: &[u8]) -> bool {
 }
 
 fn is_code(value: &[u8]) -> bool {
-    value.contains(&b'(') || value.contains(&b'[') || value.contains(&b'{') || value.ends_with(b"=>") || value.starts_with(b"!")
+    value.contains(&b'(')
+        || value.contains(&b'[')
+        || value.contains(&b'{')
+        || value.ends_with(b"=>")
+        || value.starts_with(b"!")
 }
 
 /// `kubernetes.io/service-account-token`, `my-registry-secret-2`, `v1.2.3`: lower-case words with joints.
@@ -224,7 +377,9 @@ fn is_path_or_link(value: &[u8]) -> bool {
     }
     let path_like = |text: &[u8]| {
         text.contains(&b'/')
-            && text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'@' | b'+' | b'~'))
+            && text.iter().all(|byte| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'@' | b'+' | b'~')
+            })
             && text.split(|byte| *byte == b'/').all(|part| part.len() <= 24)
     };
     (value.starts_with(b"./") || value.starts_with(b"../") || value.starts_with(b"~/")) && path_like(value)

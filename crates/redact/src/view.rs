@@ -25,7 +25,9 @@ impl View {
     pub(crate) fn decode(&mut self, raw: &[u8]) -> bool {
         self.text.clear();
         self.from.clear();
-        let Some(first) = memchr::memchr3(b'%', b'\\', b'&', raw) else { return false };
+        let Some(first) = memchr::memchr3(b'%', b'\\', b'&', raw) else {
+            return false;
+        };
         let mut changed = false;
         self.text.extend_from_slice(&raw[..first]);
         self.from.extend(0..first);
@@ -97,7 +99,8 @@ fn hex(text: &[u8]) -> Option<u32> {
     if text.is_empty() {
         return None;
     }
-    text.iter().try_fold(0u32, |value, byte| Some(value << 4 | char::from(*byte).to_digit(16)?))
+    text.iter()
+        .try_fold(0u32, |value, byte| Some(value << 4 | char::from(*byte).to_digit(16)?))
 }
 
 fn percent(text: &[u8]) -> Option<(Decoded, usize)> {

@@ -36,7 +36,10 @@ fn an_id_that_is_taken_is_refused() {
     let twice = Redactor::builder().rule(rule()).rule(rule()).build();
     assert!(matches!(twice, Err(Error::DuplicateRule { .. })));
     let built_in = CustomRule::new("github-token", "acme_", "acme_[0-9]{9}").unwrap();
-    assert!(matches!(Redactor::builder().rule(built_in).build(), Err(Error::DuplicateRule { .. })));
+    assert!(matches!(
+        Redactor::builder().rule(built_in).build(),
+        Err(Error::DuplicateRule { .. })
+    ));
 }
 
 #[test]

@@ -25,7 +25,11 @@ fn check_with(template: &str, secret: &str) {
     let line = template.replace('§', secret);
     let clean = Redactor::builder().build().unwrap().scrubber().scrub(&line);
     assert_eq!(clean.text.as_str(), template.replace('§', redact::MASK), "from {line}");
-    let again = Redactor::builder().build().unwrap().scrubber().scrub(clean.text.as_str());
+    let again = Redactor::builder()
+        .build()
+        .unwrap()
+        .scrubber()
+        .scrub(clean.text.as_str());
     assert_eq!(again.text, clean.text, "a second time");
 }
 
@@ -40,7 +44,11 @@ fn password(template: &str) {
 /// An opaque token: letters of both cases and digits, and hexadecimal.
 #[track_caller]
 fn token(template: &str) {
-    for secret in [made(LETTERS, 40, 3), made(HEX, 32, 5), format!("{}-{}", made(LETTERS, 12, 1), made(LETTERS, 12, 2))] {
+    for secret in [
+        made(LETTERS, 40, 3),
+        made(HEX, 32, 5),
+        format!("{}-{}", made(LETTERS, 12, 1), made(LETTERS, 12, 2)),
+    ] {
         check_with(template, &secret);
     }
 }
@@ -124,7 +132,14 @@ fn a_password_in_an_address_is_hidden() {
         "ftp://ana:§@files.example.com/pub",
         "smtp://ana%40example.com:§@mail.example.com:587",
     ] {
-        for secret in ["hunter2x", "p%40ss-w0rd", "a/b?c#d9", "x@y!z9", "pa:ss:w0rd", "Tr0ub4dor&3"] {
+        for secret in [
+            "hunter2x",
+            "p%40ss-w0rd",
+            "a/b?c#d9",
+            "x@y!z9",
+            "pa:ss:w0rd",
+            "Tr0ub4dor&3",
+        ] {
             check_with(template, secret);
         }
     }

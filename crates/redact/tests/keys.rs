@@ -72,7 +72,11 @@ fn a_key_on_one_line_is_hidden_however_its_newlines_are_written() {
             let line = format!("{{\"key\": \"{}\"}}", key(kind, 6).join(newline));
             let clean = scrubber().scrub(&line);
             for part in body(6) {
-                assert!(!clean.text.as_str().contains(&part[..8]), "{newline} {kind}: {}", clean.text);
+                assert!(
+                    !clean.text.as_str().contains(&part[..8]),
+                    "{newline} {kind}: {}",
+                    clean.text
+                );
             }
             assert!(clean.text.as_str().starts_with("{\"key\": \""), "{}", clean.text);
             assert!(clean.text.as_str().ends_with("\"}"), "{newline} {kind}: {}", clean.text);
@@ -87,7 +91,13 @@ fn a_key_without_an_end_is_hidden_and_the_log_comes_back() {
         assert_eq!(scrubber.scrub(line).text.as_str(), MASK);
         assert!(scrubber.holds_open());
     }
-    let rest: Vec<_> = (0..10).map(|n| scrubber.scrub(&format!("Compiling module {n} of the shop, please wait...")).text).collect();
+    let rest: Vec<_> = (0..10)
+        .map(|n| {
+            scrubber
+                .scrub(&format!("Compiling module {n} of the shop, please wait..."))
+                .text
+        })
+        .collect();
     assert!(!scrubber.holds_open());
     assert_eq!(rest[9].as_str(), "Compiling module 9 of the shop, please wait...");
     // Were it to go on after all, its full lines are still hidden.
@@ -109,10 +119,20 @@ fn a_line_that_is_cut_after_the_beginning_opens_a_key() {
 fn headers_of_an_encrypted_key_do_not_let_it_through() {
     let mut scrubber = scrubber();
     let mut all = key("RSA PRIVATE KEY", 6);
-    all.splice(1..1, ["Proc-Type: 4,ENCRYPTED".to_owned(), "DEK-Info: AES-128-CBC,ABCDEF0123456789".to_owned(), String::new()]);
+    all.splice(
+        1..1,
+        [
+            "Proc-Type: 4,ENCRYPTED".to_owned(),
+            "DEK-Info: AES-128-CBC,ABCDEF0123456789".to_owned(),
+            String::new(),
+        ],
+    );
     for line in &all {
         let clean = scrubber.scrub(line);
-        assert!(line.len() < 30 || !clean.text.as_str().contains(&line[line.len() - 16..]), "{line}");
+        assert!(
+            line.len() < 30 || !clean.text.as_str().contains(&line[line.len() - 16..]),
+            "{line}"
+        );
     }
 }
 

@@ -12,7 +12,11 @@ fn secret() -> String {
 fn gone(secret: &str, line: &str) {
     let redactor = Redactor::builder().known_secret(secret).build().unwrap();
     let clean = redactor.scrubber().scrub(line);
-    assert!(clean.text.as_str().contains(MASK), "{line} came through as {}", clean.text);
+    assert!(
+        clean.text.as_str().contains(MASK),
+        "{line} came through as {}",
+        clean.text
+    );
     assert_eq!(redactor.scrubber().scrub(clean.text.as_str()).text, clean.text);
 }
 
@@ -36,7 +40,16 @@ fn a_known_value_is_hidden_in_every_coat() {
     let json = serde_json::to_string(&value).unwrap();
     gone(&value, &format!("{{\"v\":{json}}}"));
     gone(&value, &format!("{{\"v\":{}}}", serde_json::to_string(&json).unwrap()));
-    let percent: String = value.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect();
+    let percent: String = value
+        .bytes()
+        .map(|b| {
+            if b.is_ascii_alphanumeric() {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect();
     gone(&value, &percent);
     gone(&value, &percent.to_lowercase());
     gone(&value, &value.bytes().map(|b| format!("%{b:02x}")).collect::<String>());
@@ -47,7 +60,13 @@ fn a_known_value_is_hidden_in_every_coat() {
         gone(&value, &STANDARD.encode(&whole));
         gone(&value, &URL_SAFE.encode(&whole));
     }
-    gone(&value, &value.replace('&', "&amp;").replace('"', "&quot;").replace('\'', "&#39;"));
+    gone(
+        &value,
+        &value
+            .replace('&', "&amp;")
+            .replace('"', "&quot;")
+            .replace('\'', "&#39;"),
+    );
     gone(&value, &format!("'{}'", value.replace('\'', "'\\''")));
     gone(&value, &format!("\"{}\"", value.replace('"', "\\\"")));
 }
@@ -58,12 +77,20 @@ fn every_line_of_a_value_of_several_is_hidden_and_so_is_the_whole_on_one_line() 
     exactly(value, "a first-line-of-it", "a [REDACTED]");
     exactly(value, "b second-line-of-it", "b [REDACTED]");
     exactly(value, "c first-line-of-it \t second-line-of-it  x9 d", "c [REDACTED] d");
-    exactly(value, r#"{"v":"first-line-of-it\nsecond-line-of-it\nx9"}"#, r#"{"v":"[REDACTED]"}"#);
+    exactly(
+        value,
+        r#"{"v":"first-line-of-it\nsecond-line-of-it\nx9"}"#,
+        r#"{"v":"[REDACTED]"}"#,
+    );
 }
 
 #[test]
 fn overlapping_and_nested_values_leave_nothing() {
-    let redactor = Redactor::builder().known_secret("aabaabaab").known_secret("aabaabaab-tail").build().unwrap();
+    let redactor = Redactor::builder()
+        .known_secret("aabaabaab")
+        .known_secret("aabaabaab-tail")
+        .build()
+        .unwrap();
     let clean = |line: &str| redactor.scrubber().scrub(line).text.to_string();
     assert_eq!(clean("xaabaabaabaaby"), "x[REDACTED]y");
     assert_eq!(clean("aabaabaab-tail"), MASK);

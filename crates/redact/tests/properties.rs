@@ -28,9 +28,11 @@ fn line() -> impl Strategy<Value = String> {
 
 /// A value as people and generators make them; at least 8 characters, not of one letter.
 fn value() -> impl Strategy<Value = String> {
-    "[ -~]{4,20}[A-Za-z][0-9][!-~]{2,20}".prop_map(|value| value.trim().to_owned()).prop_filter("long enough", |v| {
-        v.len() >= 8 && !v.contains("REDACTED") && !v.contains("[R") && !v.contains("D]")
-    })
+    "[ -~]{4,20}[A-Za-z][0-9][!-~]{2,20}"
+        .prop_map(|value| value.trim().to_owned())
+        .prop_filter("long enough", |v| {
+            v.len() >= 8 && !v.contains("REDACTED") && !v.contains("[R") && !v.contains("D]")
+        })
 }
 
 fn escaped(value: &str) -> String {
@@ -39,11 +41,20 @@ fn escaped(value: &str) -> String {
 }
 
 fn percent(value: &str) -> String {
-    value.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+    value
+        .bytes()
+        .map(|b| {
+            if b.is_ascii_alphanumeric() {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn scrubbing_what_was_scrubbed_changes_nothing(lines in prop::collection::vec(line(), 1..6)) {
@@ -92,20 +103,62 @@ proptest! {
         let redactor = Redactor::builder().build().unwrap();
         let mut used = redactor.scrubber();
         used.scrub(&before);
-        prop_assume!(!used.holds_open() && !before.contains("BEGIN") && !before.contains("PuTTY"));
+        if before.contains("BEGIN") || before.contains("PuTTY") {
+            return Ok(());
+        }
         prop_assert_eq!(used.scrub(&line), redactor.scrubber().scrub(&line));
     }
 }
 
 #[test]
 fn lines_of_nothing_but_keywords_take_linear_time() {
-    let redactor = Redactor::builder().known_secret("aaaaaaaaaaaaaaab").known_secret("abababababababac").build().unwrap();
+    let redactor = Redactor::builder()
+        .known_secret("aaaaaaaaaaaaaaab")
+        .known_secret("abababababababac")
+        .build()
+        .unwrap();
     let keywords = [
-        "eyJ", "password", "token=", "secret:\"", "://", "://a:b", "AKIA", "ghp_", "SG.", "sk_live_", "-----BEGIN PRIVATE KEY-----",
-        "-----BEGIN PRIVATE KEY----- the cat sat ", "mysql ", "mysql -", "curl -u ", "Authorization: ", "Bearer ", "Cookie: a=", "a",
-        "ab", "%41", "\\\"", "&amp;", "&#", "key=", "password='", "token=\"", "<password>", "@", "://a:b@", "://x:y/@h", "BEGIN ",
-        "PuTTY-User-Key-File-", "x-amz-signature=", "_secret_", "xoxb-", "eyJaaaaaaaaaaaa.", "password is ", "--password ",
-        "{\"name\":\"password\",", "machine x password ",
+        "eyJ",
+        "password",
+        "token=",
+        "secret:\"",
+        "://",
+        "://a:b",
+        "AKIA",
+        "ghp_",
+        "SG.",
+        "sk_live_",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY----- the cat sat ",
+        "mysql ",
+        "mysql -",
+        "curl -u ",
+        "Authorization: ",
+        "Bearer ",
+        "Cookie: a=",
+        "a",
+        "ab",
+        "%41",
+        "\\\"",
+        "&amp;",
+        "&#",
+        "key=",
+        "password='",
+        "token=\"",
+        "<password>",
+        "@",
+        "://a:b@",
+        "://x:y/@h",
+        "BEGIN ",
+        "PuTTY-User-Key-File-",
+        "x-amz-signature=",
+        "_secret_",
+        "xoxb-",
+        "eyJaaaaaaaaaaaa.",
+        "password is ",
+        "--password ",
+        "{\"name\":\"password\",",
+        "machine x password ",
     ];
     let mut slow = Vec::new();
     for keyword in keywords {
@@ -125,7 +178,11 @@ fn lines_of_nothing_but_keywords_take_linear_time() {
 #[test]
 fn a_line_of_three_megabytes_is_scrubbed_whole() {
     let secret = format!("sk_{}_{}", "live", "Ab1Cd2Ef3Gh4Ij5Kl6Mn7");
-    let line = format!("{}{secret}{}", "lorem ipsum ".repeat(125_000), " dolor sit amet".repeat(100_000));
+    let line = format!(
+        "{}{secret}{}",
+        "lorem ipsum ".repeat(125_000),
+        " dolor sit amet".repeat(100_000)
+    );
     let clean = Redactor::builder().build().unwrap().scrubber().scrub(&line);
     assert_eq!(clean.text.as_str(), line.replace(&secret, MASK));
 }

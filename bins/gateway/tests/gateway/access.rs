@@ -33,15 +33,43 @@ async fn a_bearer_token_and_a_cookie_both_let_the_owner_in() {
 async fn without_a_good_token_nobody_learns_anything() {
     let gateway = Gateway::start().await;
     let job = gateway.job("ana").await;
-    let old = gateway.clerk.session("user_ana").issued(SystemTime::now() - Duration::from_secs(600)).token();
+    let old = gateway
+        .clerk
+        .session("user_ana")
+        .issued(SystemTime::now() - Duration::from_secs(600))
+        .token();
     let other = Clerk::of(2048, 65537, 7).session("user_ana").token();
-    for path in [job.path("/logs"), "/v1/jobs/nothing/logs".to_owned(), "/v1/jobs/a%20b/logs".to_owned()] {
+    for path in [
+        job.path("/logs"),
+        "/v1/jobs/nothing/logs".to_owned(),
+        "/v1/jobs/a%20b/logs".to_owned(),
+    ] {
         let bearer = |token: &str| format!("Bearer {token}");
         gateway.get(&path).whole().await.refused(401, "token_missing");
-        gateway.get(&path).header("authorization", "Basic eA==").whole().await.refused(401, "token_missing");
-        gateway.get(&path).header("authorization", &bearer(&old)).whole().await.refused(401, "token_expired");
-        gateway.get(&path).header("authorization", &bearer(&other)).whole().await.refused(401, "token_invalid");
-        gateway.get(&path).header("authorization", "Bearer x.y.z").whole().await.refused(401, "token_invalid");
+        gateway
+            .get(&path)
+            .header("authorization", "Basic eA==")
+            .whole()
+            .await
+            .refused(401, "token_missing");
+        gateway
+            .get(&path)
+            .header("authorization", &bearer(&old))
+            .whole()
+            .await
+            .refused(401, "token_expired");
+        gateway
+            .get(&path)
+            .header("authorization", &bearer(&other))
+            .whole()
+            .await
+            .refused(401, "token_invalid");
+        gateway
+            .get(&path)
+            .header("authorization", "Bearer x.y.z")
+            .whole()
+            .await
+            .refused(401, "token_invalid");
         let answer = gateway.get(&path).whole().await;
         assert!(answer.header("www-authenticate").starts_with("Bearer "));
     }
@@ -64,8 +92,17 @@ async fn a_cookie_with_a_page_from_elsewhere_is_refused() {
     let job = gateway.job("ana").await;
     let token = gateway.token("ana");
     let cookie = format!("__session={token}");
-    for (origin, good) in [(crate::common::ORIGIN, true), ("https://evil.example", false), ("null", false)] {
-        let answer = gateway.get(&job.path("/logs")).header("cookie", &cookie).header("origin", origin).whole().await;
+    for (origin, good) in [
+        (crate::common::ORIGIN, true),
+        ("https://evil.example", false),
+        ("null", false),
+    ] {
+        let answer = gateway
+            .get(&job.path("/logs"))
+            .header("cookie", &cookie)
+            .header("origin", origin)
+            .whole()
+            .await;
         if good {
             assert_eq!(answer.status, 200);
             assert_eq!(answer.header("access-control-allow-origin"), origin);
@@ -74,7 +111,10 @@ async fn a_cookie_with_a_page_from_elsewhere_is_refused() {
             assert_eq!(answer.header("access-control-allow-origin"), "");
         }
         let bearer = format!("Bearer {token}");
-        let ask = gateway.get(&job.path("/logs")).header("authorization", &bearer).header("origin", origin);
+        let ask = gateway
+            .get(&job.path("/logs"))
+            .header("authorization", &bearer)
+            .header("origin", origin);
         assert_eq!(ask.whole().await.status, 200, "a bearer token is not sent unasked");
     }
 }
@@ -102,9 +142,17 @@ async fn a_stranger_and_a_guess_get_the_same_bytes() {
     let erased = gateway.job("ana").await;
     gateway.store.erase(&erased.job, "ops", "asked", T0).await.unwrap();
     for ask in ASKS {
-        let guess = gateway.get_as("bob", &format!("/v1/jobs/no-such-job{ask}")).whole().await;
+        let guess = gateway
+            .get_as("bob", &format!("/v1/jobs/no-such-job{ask}"))
+            .whole()
+            .await;
         guess.refused(404, "job_not_found");
-        for path in [job.path(ask), ended.path(ask), erased.path(ask), format!("/v1/jobs/a%20b{ask}")] {
+        for path in [
+            job.path(ask),
+            ended.path(ask),
+            erased.path(ask),
+            format!("/v1/jobs/a%20b{ask}"),
+        ] {
             let stranger = gateway.get_as("bob", &path).whole().await;
             assert_eq!(comparable(&stranger), comparable(&guess), "{path}");
         }
@@ -115,8 +163,16 @@ async fn a_stranger_and_a_guess_get_the_same_bytes() {
 async fn a_job_of_an_organisation_is_read_by_whoever_acts_for_it() {
     let gateway = Gateway::start().await;
     let job = unique_job("org");
-    gateway.store.open(&job, &Owner::org(OwnerId::new("org_acme").unwrap()), T0).await.unwrap();
-    let ask = |token: String| gateway.get(&format!("/v1/jobs/{job}")).header("authorization", &format!("Bearer {token}"));
+    gateway
+        .store
+        .open(&job, &Owner::org(OwnerId::new("org_acme").unwrap()), T0)
+        .await
+        .unwrap();
+    let ask = |token: String| {
+        gateway
+            .get(&format!("/v1/jobs/{job}"))
+            .header("authorization", &format!("Bearer {token}"))
+    };
     let member = gateway.clerk.session("user_ana").org("org_acme", "org:member").token();
     assert_eq!(ask(member).whole().await.status, 200);
     let elsewhere = gateway.clerk.session("user_ana").org("org_other", "org:member").token();
@@ -126,10 +182,22 @@ async fn a_job_of_an_organisation_is_read_by_whoever_acts_for_it() {
 
 #[tokio::test]
 async fn guessing_and_paging_are_counted_together() {
-    let gateway = Gateway::with(Settings { page_rate: 3.0, ..settings() }).await;
+    let gateway = Gateway::with(Settings {
+        page_rate: 3.0,
+        ..settings()
+    })
+    .await;
     let job = gateway.job("ana").await;
-    gateway.get_as("ana", "/v1/jobs/guess/logs").whole().await.refused(404, "job_not_found");
-    gateway.get_as("ana", "/v1/jobs/guess/logs/stream").whole().await.refused(404, "job_not_found");
+    gateway
+        .get_as("ana", "/v1/jobs/guess/logs")
+        .whole()
+        .await
+        .refused(404, "job_not_found");
+    gateway
+        .get_as("ana", "/v1/jobs/guess/logs/stream")
+        .whole()
+        .await
+        .refused(404, "job_not_found");
     let mut answers = Vec::new();
     for _ in 0..3 {
         answers.push(gateway.get_as("ana", &job.path("/logs")).whole().await);
@@ -138,8 +206,16 @@ async fn guessing_and_paging_are_counted_together() {
     limited.refused(429, "rate_limited");
     assert_eq!(limited.header("retry-after"), "1");
     assert_eq!(limited.header("ratelimit-policy"), "\"pages\";q=3;w=1");
-    gateway.get_as("bob", &job.path("/logs")).whole().await.refused(404, "job_not_found");
-    assert_eq!(gateway.get_as("ana", &job.stream()).send().await.status(), 200, "streams have limits of their own");
+    gateway
+        .get_as("bob", &job.path("/logs"))
+        .whole()
+        .await
+        .refused(404, "job_not_found");
+    assert_eq!(
+        gateway.get_as("ana", &job.stream()).send().await.status(),
+        200,
+        "streams have limits of their own"
+    );
 }
 
 #[tokio::test]
@@ -154,15 +230,25 @@ async fn streams_of_a_removed_key_are_asked_to_sign_in_again() {
         ..Policy::default()
     };
     let verifier = Verifier::new(policy, Keys::jwks(options).unwrap()).unwrap();
-    let settings = Settings { spread: Duration::from_millis(100), ..settings() };
+    let settings = Settings {
+        spread: Duration::from_millis(100),
+        ..settings()
+    };
     let keeper = std::sync::Arc::new(ClerkGatekeeper::new(verifier, None, settings.origins.clone()));
     let gateway = Gateway::of(settings, |store| store, keeper, clerk.clone()).await;
-    until("keys are there", async || gateway.get("/readyz").whole().await.status == 200).await;
+    until("keys are there", async || {
+        gateway.get("/readyz").whole().await.status == 200
+    })
+    .await;
     let job = gateway.job("ana").await;
     let mut events = gateway.get_as("ana", &job.stream()).events().await;
     events.expect("hello").await;
     keys.serve(&clerk.rotated());
     assert_eq!(events.expect("reauth").await.data["reason"], "key_removed");
     events.closed().await;
-    gateway.get_as("ana", &job.path("/logs")).whole().await.refused(401, "token_invalid");
+    gateway
+        .get_as("ana", &job.path("/logs"))
+        .whole()
+        .await
+        .refused(401, "token_invalid");
 }

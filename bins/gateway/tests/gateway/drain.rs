@@ -26,11 +26,18 @@ async fn readiness_goes_first_then_the_streams_then_the_listener() {
     events.expect("hello").await;
     let start = Instant::now();
     gateway.terminate();
-    until("it says so", async || gateway.get("/readyz").whole().await.status == 503).await;
+    until("it says so", async || {
+        gateway.get("/readyz").whole().await.status == 503
+    })
+    .await;
     assert_eq!(gateway.get("/readyz").whole().await.json()["missing"][0], "draining");
     assert_eq!(gateway.get_admin("/readyz").whole().await.status, 503);
     assert_eq!(gateway.get("/healthz").whole().await.status, 200);
-    assert_eq!(gateway.get_as("ana", &job.path("/logs")).whole().await.status, 200, "pages are still served");
+    assert_eq!(
+        gateway.get_as("ana", &job.path("/logs")).whole().await.status,
+        200,
+        "pages are still served"
+    );
     let mut late: Events = gateway.get_as("ana", &job.stream()).events().await;
     assert_eq!(late.expect("unavailable").await.data["reason"], "draining");
     late.closed().await;
@@ -51,7 +58,10 @@ async fn readiness_goes_first_then_the_streams_then_the_listener() {
 
 #[tokio::test]
 async fn an_open_connection_never_blocks_the_exit() {
-    let settings = Settings { drain_deadline: Duration::from_secs(1), ..quick() };
+    let settings = Settings {
+        drain_deadline: Duration::from_secs(1),
+        ..quick()
+    };
     let mut gateway = Gateway::with(settings).await;
     let job = gateway.job("ana").await;
     // One that reads nothing of what it asked for, and one that never asks.

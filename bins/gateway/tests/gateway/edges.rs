@@ -12,14 +12,23 @@ use crate::common::{Gateway, ORIGIN, settings, within};
 #[tokio::test]
 async fn a_preflight_is_answered_for_allowed_origins_only() {
     let gateway = Gateway::start().await;
-    let ask = |origin: &str| gateway.get("/v1/jobs/j1/logs/stream").method("OPTIONS").header("origin", origin).whole();
+    let ask = |origin: &str| {
+        gateway
+            .get("/v1/jobs/j1/logs/stream")
+            .method("OPTIONS")
+            .header("origin", origin)
+            .whole()
+    };
     let allowed = ask(ORIGIN).await;
     assert_eq!(allowed.status, 204);
     for (name, value) in [
         ("access-control-allow-origin", ORIGIN),
         ("access-control-allow-credentials", "true"),
         ("access-control-allow-methods", "GET"),
-        ("access-control-allow-headers", "authorization, last-event-id, cache-control, traceparent"),
+        (
+            "access-control-allow-headers",
+            "authorization, last-event-id, cache-control, traceparent",
+        ),
         ("access-control-max-age", "600"),
         ("vary", "Origin"),
     ] {
@@ -27,7 +36,12 @@ async fn a_preflight_is_answered_for_allowed_origins_only() {
     }
     let foreign = ask("https://evil.example").await;
     assert_eq!((foreign.status.as_u16(), foreign.header("vary")), (204, "Origin"));
-    assert!(foreign.headers.keys().all(|name| !name.as_str().starts_with("access-control")));
+    assert!(
+        foreign
+            .headers
+            .keys()
+            .all(|name| !name.as_str().starts_with("access-control"))
+    );
 }
 
 #[tokio::test]
@@ -46,11 +60,17 @@ async fn every_answer_varies_by_origin_and_has_a_request_id() {
         let headers = head.headers();
         assert_eq!(headers["vary"], "Origin");
         assert_eq!(headers["access-control-allow-origin"], ORIGIN);
-        assert_eq!(headers["access-control-expose-headers"], "retry-after, x-request-id, link");
+        assert_eq!(
+            headers["access-control-expose-headers"],
+            "retry-after, x-request-id, link"
+        );
         assert!(!headers["x-request-id"].is_empty());
     }
     let own = gateway.get("/nowhere").header("x-request-id", "abc-1").whole().await;
-    assert_eq!((own.header("x-request-id"), own.json()["request_id"].as_str()), ("abc-1", Some("abc-1")));
+    assert_eq!(
+        (own.header("x-request-id"), own.json()["request_id"].as_str()),
+        ("abc-1", Some("abc-1"))
+    );
     let odd = gateway.get("/nowhere").header("x-request-id", "a b\"c").whole().await;
     assert_ne!(odd.header("x-request-id"), "a b\"c");
 }
@@ -69,7 +89,11 @@ async fn other_methods_are_told_which_ones_there_are() {
 #[tokio::test]
 async fn the_viewer_is_there_when_it_is_switched_on() {
     let off = Gateway::start().await;
-    let on = Gateway::with(Settings { viewer: true, ..settings() }).await;
+    let on = Gateway::with(Settings {
+        viewer: true,
+        ..settings()
+    })
+    .await;
     for (path, content_type) in [
         ("/", "text/html; charset=utf-8"),
         ("/jobs/j1", "text/html; charset=utf-8"),
@@ -78,10 +102,18 @@ async fn the_viewer_is_there_when_it_is_switched_on() {
     ] {
         off.get(path).whole().await.refused(404, "not_found");
         let answer = on.get(path).whole().await;
-        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, content_type), "{path}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("content-type")),
+            (200, content_type),
+            "{path}"
+        );
         assert!(!answer.body.is_empty());
         let policy = answer.header("content-security-policy");
-        assert_eq!(policy.contains("default-src 'none'"), content_type.starts_with("text/html"), "{path}");
+        assert_eq!(
+            policy.contains("default-src 'none'"),
+            content_type.starts_with("text/html"),
+            "{path}"
+        );
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
     }
 }
@@ -98,17 +130,30 @@ async fn health_and_readiness_are_on_both_listeners_and_metrics_on_one() {
     }
     gateway.get("/metrics").whole().await.refused(404, "not_found");
     let metrics = gateway.get_admin("/metrics").whole().await;
-    assert_eq!(metrics.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert_eq!(
+        metrics.header("content-type"),
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    );
     let text = metrics.text();
     assert!(text.contains("tailwater_gateway_streams 1\n"), "{text}");
-    assert!(text.contains("tailwater_gateway_requests_total{route=\"stream\",status=\"200\"} 1\n"), "{text}");
+    assert!(
+        text.contains("tailwater_gateway_requests_total{route=\"stream\",status=\"200\"} 1\n"),
+        "{text}"
+    );
     assert!(text.ends_with("# EOF\n"));
     assert!(!text.contains(job.job.as_str()) && !text.contains("user_ana"));
 }
 
 fn short() -> Settings {
     let head = Duration::from_millis(300);
-    Settings { deadlines: Deadlines { head, idle: Duration::from_millis(900), ..Deadlines::default() }, ..settings() }
+    Settings {
+        deadlines: Deadlines {
+            head,
+            idle: Duration::from_millis(900),
+            ..Deadlines::default()
+        },
+        ..settings()
+    }
 }
 
 /// Reads until the other side closes.
@@ -128,7 +173,10 @@ async fn a_slow_head_is_not_waited_for() {
         stream.write_all(beginning.as_bytes()).await.unwrap();
         until_closed(&mut stream).await;
         let took = start.elapsed();
-        assert!(took >= Duration::from_millis(250) && took < Duration::from_millis(800), "{beginning:?}: {took:?}");
+        assert!(
+            took >= Duration::from_millis(250) && took < Duration::from_millis(800),
+            "{beginning:?}: {took:?}"
+        );
     }
     // A byte now and then.
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();
@@ -151,7 +199,11 @@ async fn a_connection_may_rest_between_two_requests_longer_than_a_head_may_take(
     for _ in 0..2 {
         stream.write_all(request).await.unwrap();
         let read = within(stream.read(&mut answer)).await.unwrap();
-        assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..read]));
+        assert!(
+            answer[..read].starts_with(b"HTTP/1.1 200"),
+            "{}",
+            String::from_utf8_lossy(&answer[..read])
+        );
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     let start = Instant::now();
@@ -172,22 +224,38 @@ async fn a_head_too_large_is_refused_with_an_empty_body() {
 
 #[tokio::test]
 async fn a_viewer_who_takes_nothing_is_let_go() {
-    let deadlines = Deadlines { send: Duration::from_millis(300), ..Deadlines::default() };
-    let gateway = Gateway::with(Settings { deadlines, ..settings() }).await;
+    let deadlines = Deadlines {
+        send: Duration::from_millis(300),
+        ..Deadlines::default()
+    };
+    let gateway = Gateway::with(Settings {
+        deadlines,
+        ..settings()
+    })
+    .await;
     let job = gateway.job("ana").await;
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();
-    let head = format!("GET {} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", job.stream(), gateway.token("ana"));
+    let head = format!(
+        "GET {} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n",
+        job.stream(),
+        gateway.token("ana")
+    );
     stream.write_all(head.as_bytes()).await.unwrap();
     let streams = async || {
         let metrics = gateway.get_admin("/metrics").whole().await;
-        let line = metrics.text().lines().find_map(|line| line.strip_prefix("tailwater_gateway_streams ")).map(str::to_owned);
+        let line = metrics
+            .text()
+            .lines()
+            .find_map(|line| line.strip_prefix("tailwater_gateway_streams "))
+            .map(str::to_owned);
         line.unwrap()
     };
     crate::common::until("it is open", async || streams().await == "1").await;
     // More than both sides' socket buffers hold, so that the peer is seen to take nothing.
     let long = "x".repeat(8000);
     for _ in 0..40 {
-        job.append((0..50).map(|_| testkit::builders::line(&long)).collect()).await;
+        job.append((0..50).map(|_| testkit::builders::line(&long)).collect())
+            .await;
     }
     crate::common::until("it was let go", async || streams().await == "0").await;
     drop(stream);
@@ -195,8 +263,15 @@ async fn a_viewer_who_takes_nothing_is_let_go() {
 
 #[tokio::test]
 async fn over_http_2_a_stream_that_is_not_taken_is_reset_and_its_neighbours_go_on() {
-    let deadlines = Deadlines { send: Duration::from_millis(300), ..Deadlines::default() };
-    let gateway = Gateway::with(Settings { deadlines, ..settings() }).await;
+    let deadlines = Deadlines {
+        send: Duration::from_millis(300),
+        ..Deadlines::default()
+    };
+    let gateway = Gateway::with(Settings {
+        deadlines,
+        ..settings()
+    })
+    .await;
     let (stalled, quiet) = (gateway.job("ana").await, gateway.job("ana").await);
     let stream = TcpStream::connect(gateway.address).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new())
@@ -219,7 +294,12 @@ async fn over_http_2_a_stream_that_is_not_taken_is_reset_and_its_neighbours_go_o
         stalled.lines(first * 100..=first * 100 + 99).await;
     }
     crate::common::until("it was let go", async || {
-        gateway.get_admin("/metrics").whole().await.text().contains("tailwater_gateway_streams 1\n")
+        gateway
+            .get_admin("/metrics")
+            .whole()
+            .await
+            .text()
+            .contains("tailwater_gateway_streams 1\n")
     })
     .await;
     quiet.lines(1..=1).await;

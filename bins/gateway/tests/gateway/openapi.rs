@@ -33,7 +33,11 @@ fn described() -> BTreeMap<String, Answers> {
             }
             12 if inside && word.contains('/') && word.ends_with(':') => {
                 let number = status.expect("content belongs to a status");
-                let types = paths.get_mut(&path).expect("a path").get_mut(&number).expect("a status");
+                let types = paths
+                    .get_mut(&path)
+                    .expect("a path")
+                    .get_mut(&number)
+                    .expect("a status");
                 types.insert(word.trim_end_matches(':').to_owned());
             }
             _ => {}
@@ -62,31 +66,60 @@ fn every_path_is_described() {
 #[tokio::test]
 async fn the_running_gateway_answers_as_described() {
     let described = described();
-    let gateway = Gateway::with(Settings { viewer: true, ..settings() }).await;
-    let (open, ended, erased) = (gateway.job("ana").await, gateway.job("ana").await, gateway.job("ana").await);
+    let gateway = Gateway::with(Settings {
+        viewer: true,
+        ..settings()
+    })
+    .await;
+    let (open, ended, erased) = (
+        gateway.job("ana").await,
+        gateway.job("ana").await,
+        gateway.job("ana").await,
+    );
     open.lines(1..=3).await;
     ended.end().await;
     gateway.store.erase(&erased.job, "ops", "asked", T0).await.unwrap();
     let mut met: BTreeMap<&str, BTreeSet<u16>> = BTreeMap::new();
     for (path, answers) in &described {
-        let real = |job: &crate::common::Job| path.replace("{job}", job.job.as_str()) + if path.ends_with("search") { "?q=line" } else { "" };
+        let real = |job: &crate::common::Job| {
+            path.replace("{job}", job.job.as_str()) + if path.ends_with("search") { "?q=line" } else { "" }
+        };
         let asks = [
             gateway.get_as("ana", &real(&open)),
             gateway.get_as("ana", &real(&ended)).header("last-event-id", "1"),
             gateway.get_as("ana", &real(&erased)),
             gateway.get_as("bob", &real(&open)),
             gateway.get(&real(&open)),
-            gateway.get(&real(&open)).header("cookie", "__session=x").header("origin", "https://evil.example"),
-            gateway.get_as("ana", &(real(&open) + if path.ends_with("search") { "&limit=0" } else { "?limit=0&last_event_id=x" })),
+            gateway
+                .get(&real(&open))
+                .header("cookie", "__session=x")
+                .header("origin", "https://evil.example"),
+            gateway.get_as(
+                "ana",
+                &(real(&open)
+                    + if path.ends_with("search") {
+                        "&limit=0"
+                    } else {
+                        "?limit=0&last_event_id=x"
+                    }),
+            ),
             gateway.get_as("ana", &real(&open)).method("POST"),
         ];
         for ask in asks {
             let answer = ask.send().await;
             let status = answer.status().as_u16();
-            let content_type = answer.headers().get("content-type").map_or("", |value| value.to_str().unwrap());
+            let content_type = answer
+                .headers()
+                .get("content-type")
+                .map_or("", |value| value.to_str().unwrap());
             let content_type = content_type.split(';').next().unwrap_or_default();
-            let types = answers.get(&status).unwrap_or_else(|| panic!("{path} answers {status}, which is not described"));
-            assert!(types.contains(content_type) || types.is_empty() && content_type.is_empty(), "{path} {status} {content_type}");
+            let types = answers
+                .get(&status)
+                .unwrap_or_else(|| panic!("{path} answers {status}, which is not described"));
+            assert!(
+                types.contains(content_type) || types.is_empty() && content_type.is_empty(),
+                "{path} {status} {content_type}"
+            );
             met.entry(path).or_default().insert(status);
         }
     }
@@ -94,7 +127,10 @@ async fn the_running_gateway_answers_as_described() {
     for (path, answers) in &described {
         for status in answers.keys().filter(|status| !matches!(status, 429 | 500 | 503)) {
             let elsewhere = *status == 404 && !path.starts_with("/v1/");
-            assert!(elsewhere || met[path.as_str()].contains(status), "{path} is described with {status}, which never came");
+            assert!(
+                elsewhere || met[path.as_str()].contains(status),
+                "{path} is described with {status}, which never came"
+            );
         }
     }
 }
@@ -102,11 +138,28 @@ async fn the_running_gateway_answers_as_described() {
 #[test]
 fn every_code_is_described() {
     for code in [
-        "token_missing", "token_expired", "token_invalid", "origin_not_allowed", "job_not_found", "not_found",
-        "method_not_allowed", "bad_cursor", "bad_limit", "bad_request", "too_many_streams", "rate_limited",
-        "store_unavailable", "auth_unavailable", "archive_unavailable", "log_erased", "internal",
+        "token_missing",
+        "token_expired",
+        "token_invalid",
+        "origin_not_allowed",
+        "job_not_found",
+        "not_found",
+        "method_not_allowed",
+        "bad_cursor",
+        "bad_limit",
+        "bad_request",
+        "too_many_streams",
+        "rate_limited",
+        "store_unavailable",
+        "auth_unavailable",
+        "archive_unavailable",
+        "log_erased",
+        "internal",
     ] {
-        let codes = DESCRIPTION.lines().find(|line| line.contains("enum: [token_missing")).unwrap();
+        let codes = DESCRIPTION
+            .lines()
+            .find(|line| line.contains("enum: [token_missing"))
+            .unwrap();
         assert!(codes.contains(code), "{code}");
     }
 }

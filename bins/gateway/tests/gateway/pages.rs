@@ -7,7 +7,12 @@ use testkit::builders::{T0, finished, gap, line, started};
 use crate::common::{Gateway, settings};
 
 fn seqs(page: &serde_json::Value) -> Vec<u64> {
-    page["entries"].as_array().unwrap().iter().map(|entry| entry["seq"].as_u64().unwrap()).collect()
+    page["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["seq"].as_u64().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -23,7 +28,10 @@ async fn the_newest_page_is_oldest_first_and_links_to_the_one_before() {
     assert_eq!(answer.header("link"), link);
     let page = answer.json();
     assert_eq!(seqs(&page), (301..=500).collect::<Vec<_>>());
-    assert_eq!(page["entries"][0], json!({"kind": "line", "seq": 301, "ts": T0.as_millis(), "source": "stdout", "text": "line 301"}));
+    assert_eq!(
+        page["entries"][0],
+        json!({"kind": "line", "seq": 301, "ts": T0.as_millis(), "source": "stdout", "text": "line 301"})
+    );
     for (name, value) in [
         ("job", json!(job.job)),
         ("status", json!("running")),
@@ -65,7 +73,11 @@ async fn walking_forward_meets_each_entry_once() {
     job.lines(1..=450).await;
     let (mut met, mut after) = (Vec::new(), 0);
     loop {
-        let page = gateway.get_as("ana", &job.path(&format!("/logs?after={after}&limit=200"))).whole().await.json();
+        let page = gateway
+            .get_as("ana", &job.path(&format!("/logs?after={after}&limit=200")))
+            .whole()
+            .await
+            .json();
         met.extend(seqs(&page));
         after = page["next_after"].as_u64().unwrap();
         if page["has_more"] == false {
@@ -89,15 +101,34 @@ async fn what_cannot_be_meant_is_refused_with_its_own_code() {
         ("before=1&after=1", "bad_request"),
         ("limit=1&limit=2", "bad_request"),
     ] {
-        gateway.get_as("ana", &job.path(&format!("/logs?{query}"))).whole().await.refused(400, code);
+        gateway
+            .get_as("ana", &job.path(&format!("/logs?{query}")))
+            .whole()
+            .await
+            .refused(400, code);
     }
-    gateway.get_as("ana", &job.path("/logs/search")).whole().await.refused(400, "bad_request");
-    assert_eq!(gateway.get_as("ana", &job.path("/logs?unknown=1&limit=1000")).whole().await.status, 200);
+    gateway
+        .get_as("ana", &job.path("/logs/search"))
+        .whole()
+        .await
+        .refused(400, "bad_request");
+    assert_eq!(
+        gateway
+            .get_as("ana", &job.path("/logs?unknown=1&limit=1000"))
+            .whole()
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
 async fn a_page_too_large_has_fewer_entries_and_says_that_there_are_more() {
-    let gateway = Gateway::with(Settings { page_max_bytes: 10_000, ..settings() }).await;
+    let gateway = Gateway::with(Settings {
+        page_max_bytes: 10_000,
+        ..settings()
+    })
+    .await;
     let job = gateway.job("ana").await;
     let long = "\u{1}".repeat(400);
     job.append((0..50).map(|_| line(&long)).collect()).await;
@@ -121,15 +152,31 @@ async fn a_page_too_large_has_fewer_entries_and_says_that_there_are_more() {
 async fn the_whole_log_is_a_file_of_lines() {
     let gateway = Gateway::start().await;
     let job = gateway.job("ana").await;
-    job.append(vec![started("install"), line("one"), gap(Some(16)), gap(None), line(""), finished("install", 0, 5)]).await;
+    job.append(vec![
+        started("install"),
+        line("one"),
+        gap(Some(16)),
+        gap(None),
+        line(""),
+        finished("install", 0, 5),
+    ])
+    .await;
     for first in (1..=5000).step_by(500) {
         job.lines(first..=first + 499).await;
     }
     let answer = gateway.get_as("ana", &job.path("/logs/raw")).whole().await;
     assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
-    assert_eq!(answer.header("content-disposition"), format!("attachment; filename=\"{}.log\"", job.job));
+    assert_eq!(
+        answer.header("content-disposition"),
+        format!("attachment; filename=\"{}.log\"", job.job)
+    );
     let lines: Vec<_> = answer.text().lines().collect();
-    let beginning = ["one", "[16 lines are missing here: spool_full]", "[lines are missing here: spool_full]", ""];
+    let beginning = [
+        "one",
+        "[16 lines are missing here: spool_full]",
+        "[lines are missing here: spool_full]",
+        "",
+    ];
     assert_eq!(lines[..4], beginning);
     assert_eq!(lines[4..].len(), 5000);
     assert_eq!((lines[4], lines[5003]), ("line 1", "line 5000"));
@@ -148,15 +195,27 @@ async fn words_are_found_whatever_their_case_page_by_page() {
     let gateway = Gateway::start().await;
     let job = gateway.job("ana").await;
     job.lines(1..=300).await;
-    job.append(vec![line("npm WARN deprecated a"), line("nothing"), line("npm warn deprecated b")]).await;
-    let first = gateway.get_as("ana", &job.path("/logs/search?q=npm+warn&limit=1")).whole().await;
+    job.append(vec![
+        line("npm WARN deprecated a"),
+        line("nothing"),
+        line("npm warn deprecated b"),
+    ])
+    .await;
+    let first = gateway
+        .get_as("ana", &job.path("/logs/search?q=npm+warn&limit=1"))
+        .whole()
+        .await;
     assert_eq!(seqs(&first.json()), [303]);
     assert_eq!(first.json()["has_more"], true);
     let link = first.header("link");
     let next = link[1..link.find('>').unwrap()].to_owned();
     let second = gateway.get_as("ana", &next).whole().await.json();
     assert_eq!(seqs(&second), [301]);
-    let none = gateway.get_as("ana", &job.path("/logs/search?q=%C3%A9")).whole().await.json();
+    let none = gateway
+        .get_as("ana", &job.path("/logs/search?q=%C3%A9"))
+        .whole()
+        .await
+        .json();
     assert_eq!((seqs(&none), none["has_more"].as_bool()), (vec![], Some(false)));
 }
 
@@ -164,7 +223,8 @@ async fn words_are_found_whatever_their_case_page_by_page() {
 async fn a_job_tells_how_it_stands_and_how_it_ended() {
     let gateway = Gateway::start().await;
     let job = gateway.job("ana").await;
-    job.append(vec![started("install"), line("one"), finished("install", 1, 12)]).await;
+    job.append(vec![started("install"), line("one"), finished("install", 1, 12)])
+        .await;
     let ask = async || gateway.get_as("ana", &job.path("")).whole().await;
     let running = ask().await;
     assert_eq!(running.header("cache-control"), "private, no-store");
@@ -197,7 +257,11 @@ async fn an_erased_log_is_gone_for_its_owner() {
     job.lines(1..=3).await;
     gateway.store.erase(&job.job, "ops", "asked", T0).await.unwrap();
     for ask in ["", "/logs", "/logs/raw", "/logs/search?q=x", "/logs/stream"] {
-        gateway.get_as("ana", &job.path(ask)).whole().await.refused(410, "log_erased");
+        gateway
+            .get_as("ana", &job.path(ask))
+            .whole()
+            .await
+            .refused(410, "log_erased");
     }
 }
 

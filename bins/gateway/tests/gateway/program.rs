@@ -41,7 +41,10 @@ fn a_wrong_setting_is_named_with_what_was_expected() {
     check(&with(&["--page-rate", "20"]), "per second, as in 20/s");
     check(&with(&["--allowed-origins", "*"]), "--allowed-origins");
     check(&with(&["--clerk-cookie-suffix", "a b"]), "a suffix is");
-    check(&with(&["--clerk-jwks-url", "http://keys.example.com/jwks"]), "--clerk-jwks-url");
+    check(
+        &with(&["--clerk-jwks-url", "http://keys.example.com/jwks"]),
+        "--clerk-jwks-url",
+    );
     check(&with(&["--clerk-jwt-key", "not a key"]), "--clerk-jwt-key");
     check(&with(&["--drain-notice", "1m"]), "--drain-notice");
 }
@@ -51,7 +54,11 @@ fn a_key_or_password_is_never_repeated() {
     let password = ["hunter", "2", "hunter", "2"].concat();
     let store = format!("redis://user:{password}@/not a place");
     let output = run(&["--store", &store]);
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(!said.contains(&password), "{said}");
 }

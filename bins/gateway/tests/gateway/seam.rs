@@ -19,7 +19,9 @@ async fn meddled_with() -> (Gateway, Arc<Mutex<Option<Arc<Job>>>>, Arc<AtomicUsi
             let (writing, count) = (Arc::clone(&writing), Arc::clone(&count));
             async move {
                 let job = writing.lock().clone();
-                let more = count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+                let more = count
+                    .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+                    .is_ok();
                 if let Some(job) = job.filter(|_| more) {
                     job.append(vec![testkit::builders::line("meanwhile")]).await;
                 }
@@ -27,7 +29,10 @@ async fn meddled_with() -> (Gateway, Arc<Mutex<Option<Arc<Job>>>>, Arc<AtomicUsi
             }
             .boxed()
         };
-        Arc::new(Hooked { inner, hook: Arc::new(hook) }) as Arc<dyn LogStore>
+        Arc::new(Hooked {
+            inner,
+            hook: Arc::new(hook),
+        }) as Arc<dyn LogStore>
     };
     (Gateway::over(settings(), wrap).await, job, left)
 }
@@ -46,8 +51,19 @@ async fn all_once(meanwhile: usize, ended: bool) {
         job.end().await;
     }
     let mut met = events.ids_through(last).await;
-    let page = gateway.get_as("ana", &job.path(&format!("/logs?before={}&limit=1000", head + 1))).whole().await.json();
-    met.splice(0..0, page["entries"].as_array().unwrap().iter().map(|entry| entry["seq"].as_u64().unwrap()));
+    let page = gateway
+        .get_as("ana", &job.path(&format!("/logs?before={}&limit=1000", head + 1)))
+        .whole()
+        .await
+        .json();
+    met.splice(
+        0..0,
+        page["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["seq"].as_u64().unwrap()),
+    );
     assert_eq!(met, (1..=last).collect::<Vec<_>>(), "{meanwhile} lines meanwhile");
     if ended {
         events.expect("end").await;
@@ -70,10 +86,18 @@ async fn a_returning_viewer_gets_each_entry_once_whatever_comes_between() {
         job.lines(1..=50).await;
         *writing.lock() = Some(Arc::clone(&job));
         left.store(meanwhile, Ordering::SeqCst);
-        let mut events = gateway.get_as("ana", &job.stream()).header("last-event-id", "10").events().await;
+        let mut events = gateway
+            .get_as("ana", &job.stream())
+            .header("last-event-id", "10")
+            .events()
+            .await;
         events.expect("hello").await;
         left.store(0, Ordering::SeqCst);
         let last = job.append(vec![testkit::builders::line("last")]).await.last.get();
-        assert_eq!(events.ids_through(last).await, (11..=last).collect::<Vec<_>>(), "{meanwhile} lines meanwhile");
+        assert_eq!(
+            events.ids_through(last).await,
+            (11..=last).collect::<Vec<_>>(),
+            "{meanwhile} lines meanwhile"
+        );
     }
 }

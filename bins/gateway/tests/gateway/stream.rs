@@ -1,7 +1,5 @@
 //! The live stream, over real sockets.
 
-
-
 use std::time::Duration;
 
 use crate::common::{Events, Gateway, settings, until, within};
@@ -33,7 +31,11 @@ async fn a_fresh_viewer_hears_only_what_comes_next() {
 async fn the_head_is_what_browsers_and_proxies_need() {
     let gateway = Gateway::start().await;
     let job = gateway.job("ana").await;
-    let events = gateway.get_as("ana", &job.stream()).header("accept-encoding", "gzip").events().await;
+    let events = gateway
+        .get_as("ana", &job.stream())
+        .header("accept-encoding", "gzip")
+        .events()
+        .await;
     for (name, value) in [
         ("content-type", "text/event-stream; charset=utf-8"),
         ("cache-control", "no-store, no-transform"),
@@ -51,10 +53,20 @@ async fn every_block_is_event_data_id_and_a_blank_line() {
     let gateway = Gateway::start().await;
     let job = gateway.job("ana").await;
     job.lines(1..=1).await;
-    let mut events = gateway.get_as("ana", &job.stream()).header("last-event-id", "0").events().await;
+    let mut events = gateway
+        .get_as("ana", &job.stream())
+        .header("last-event-id", "0")
+        .events()
+        .await;
     events.expect("hello").await;
     events.expect("line").await;
-    job.append(vec![started("install"), finished("install", 1, 12), gap(Some(16)), line("last\twords")]).await;
+    job.append(vec![
+        started("install"),
+        finished("install", 1, 12),
+        gap(Some(16)),
+        line("last\twords"),
+    ])
+    .await;
     job.end().await;
     for name in ["stage", "stage", "gap", "line", "end"] {
         events.expect(name).await;
@@ -85,14 +97,23 @@ async fn a_returning_viewer_gets_everything_after_their_cursor_in_order() {
     for ask in [
         gateway.get_as("ana", &job.stream()).header("last-event-id", "7"),
         gateway.get_as("ana", &format!("{}?last_event_id=7", job.stream())),
-        gateway.get_as("ana", &format!("{}?last_event_id=99", job.stream())).header("last-event-id", "7"),
+        gateway
+            .get_as("ana", &format!("{}?last_event_id=99", job.stream()))
+            .header("last-event-id", "7"),
     ] {
         let mut events = ask.events().await;
         let hello = events.expect("hello").await;
-        assert_eq!((hello.data["resumed_from"].as_u64(), hello.data["head"].as_u64()), (Some(7), Some(3000)));
+        assert_eq!(
+            (hello.data["resumed_from"].as_u64(), hello.data["head"].as_u64()),
+            (Some(7), Some(3000))
+        );
         assert_eq!(events.ids_through(3000).await, (8..=3000).collect::<Vec<_>>());
     }
-    let mut events = gateway.get_as("ana", &job.stream()).header("last-event-id", "2990").events().await;
+    let mut events = gateway
+        .get_as("ana", &job.stream())
+        .header("last-event-id", "2990")
+        .events()
+        .await;
     job.lines(3001..=3005).await;
     events.expect("hello").await;
     assert_eq!(events.ids_through(3005).await, (2991..=3005).collect::<Vec<_>>());
@@ -103,7 +124,11 @@ async fn a_cursor_at_the_live_edge_just_goes_on() {
     let gateway = Gateway::start().await;
     let job = gateway.job("ana").await;
     job.lines(1..=5).await;
-    let mut events = gateway.get_as("ana", &job.stream()).header("last-event-id", "5").events().await;
+    let mut events = gateway
+        .get_as("ana", &job.stream())
+        .header("last-event-id", "5")
+        .events()
+        .await;
     events.expect("hello").await;
     job.lines(6..=6).await;
     assert_eq!(events.expect("line").await.id, Some(6));
@@ -114,11 +139,18 @@ async fn a_cursor_nobody_gave_out_is_told_so_and_then_hears_what_comes() {
     let gateway = Gateway::start().await;
     let job = gateway.job("ana").await;
     job.lines(1..=5).await;
-    let mut events = gateway.get_as("ana", &job.stream()).header("last-event-id", "900").events().await;
+    let mut events = gateway
+        .get_as("ana", &job.stream())
+        .header("last-event-id", "900")
+        .events()
+        .await;
     events.expect("hello").await;
     let gap = events.expect("gap").await;
     assert_eq!(gap.data["reason"], "unknown_cursor");
-    assert_eq!((gap.data["from"].as_u64(), gap.data["to"].as_u64(), gap.id), (Some(6), Some(900), Some(900)));
+    assert_eq!(
+        (gap.data["from"].as_u64(), gap.data["to"].as_u64(), gap.id),
+        (Some(6), Some(900), Some(900))
+    );
     assert_eq!(gap.data["lines"], serde_json::Value::Null);
     job.lines(6..=6).await;
     assert_eq!(events.expect("line").await.id, Some(6));
@@ -132,9 +164,15 @@ async fn a_job_that_is_over_says_hello_and_end() {
     job.end().await;
     let mut events = gateway.get_as("ana", &job.stream()).events().await;
     let hello = events.expect("hello").await;
-    assert_eq!((hello.data["status"].as_str(), hello.data["head"].as_u64()), (Some("ended"), Some(6)));
+    assert_eq!(
+        (hello.data["status"].as_str(), hello.data["head"].as_u64()),
+        (Some("ended"), Some(6))
+    );
     let end = events.expect("end").await;
-    assert_eq!((end.id, end.data["outcome"].as_str(), end.data["lines"].as_u64()), (Some(6), Some("succeeded"), Some(5)));
+    assert_eq!(
+        (end.id, end.data["outcome"].as_str(), end.data["lines"].as_u64()),
+        (Some(6), Some("succeeded"), Some(5))
+    );
     events.closed().await;
 }
 
@@ -144,14 +182,22 @@ async fn coming_back_to_a_job_that_is_over_gives_the_tail_and_then_nothing_more(
     let job = gateway.job("ana").await;
     job.lines(1..=5).await;
     job.end().await;
-    let mut events = gateway.get_as("ana", &job.stream()).header("last-event-id", "3").events().await;
+    let mut events = gateway
+        .get_as("ana", &job.stream())
+        .header("last-event-id", "3")
+        .events()
+        .await;
     events.expect("hello").await;
     assert_eq!(events.expect("line").await.id, Some(4));
     assert_eq!(events.expect("line").await.id, Some(5));
     assert_eq!(events.expect("end").await.id, Some(6));
     events.closed().await;
     for cursor in ["6", "7", "9007199254740991"] {
-        let answer = gateway.get_as("ana", &job.stream()).header("last-event-id", cursor).whole().await;
+        let answer = gateway
+            .get_as("ana", &job.stream())
+            .header("last-event-id", cursor)
+            .whole()
+            .await;
         assert_eq!((answer.status.as_u16(), answer.body.len()), (204, 0), "{cursor}");
     }
 }
@@ -173,7 +219,12 @@ async fn a_cursor_that_is_no_number_is_refused() {
     let gateway = Gateway::start().await;
     let job = gateway.job("ana").await;
     for cursor in ["x", "-1", "1.5", "9007199254740992", "1e3", "0x10"] {
-        gateway.get_as("ana", &job.stream()).header("last-event-id", cursor).whole().await.refused(400, "bad_cursor");
+        gateway
+            .get_as("ana", &job.stream())
+            .header("last-event-id", cursor)
+            .whole()
+            .await
+            .refused(400, "bad_cursor");
         let path = format!("{}?last_event_id={cursor}", job.stream());
         gateway.get_as("ana", &path).whole().await.refused(400, "bad_cursor");
     }
@@ -181,7 +232,11 @@ async fn a_cursor_that_is_no_number_is_refused() {
 
 #[tokio::test]
 async fn silence_is_broken_by_a_named_heartbeat() {
-    let gateway = Gateway::with(Settings { heartbeat: Duration::from_millis(50), ..settings() }).await;
+    let gateway = Gateway::with(Settings {
+        heartbeat: Duration::from_millis(50),
+        ..settings()
+    })
+    .await;
     let job = gateway.job("ana").await;
     job.lines(1..=2).await;
     let mut events = gateway.get_as("ana", &job.stream()).events().await;
@@ -199,7 +254,11 @@ async fn silence_is_broken_by_a_named_heartbeat() {
 
 #[tokio::test]
 async fn a_lease_ends_in_reauth_and_the_next_stream_goes_on_where_this_one_was() {
-    let gateway = Gateway::with(Settings { stream_lease: Duration::from_millis(200), ..settings() }).await;
+    let gateway = Gateway::with(Settings {
+        stream_lease: Duration::from_millis(200),
+        ..settings()
+    })
+    .await;
     let job = gateway.job("ana").await;
     let start = tokio::time::Instant::now();
     let mut events = gateway.get_as("ana", &job.stream()).events().await;
@@ -209,19 +268,38 @@ async fn a_lease_ends_in_reauth_and_the_next_stream_goes_on_where_this_one_was()
     let reauth = events.expect("reauth").await;
     assert!(start.elapsed() >= Duration::from_millis(180), "{:?}", start.elapsed());
     assert_eq!(reauth.data["reason"], "lease");
-    assert_eq!(events.retry.map(|retry| retry.as_millis() as u64), reauth.data["retry_ms"].as_u64());
+    assert_eq!(
+        events.retry.map(|retry| retry.as_millis() as u64),
+        reauth.data["retry_ms"].as_u64()
+    );
     events.closed().await;
     job.lines(2..=2).await;
-    let mut events = gateway.get_as("ana", &job.stream()).header("last-event-id", "1").events().await;
+    let mut events = gateway
+        .get_as("ana", &job.stream())
+        .header("last-event-id", "1")
+        .events()
+        .await;
     events.expect("hello").await;
     assert_eq!(events.expect("line").await.id, Some(2));
 }
 
 #[tokio::test]
 async fn limits_are_per_job_and_per_user_and_a_place_is_free_within_a_second() {
-    let limits = StreamLimits { per_job: 2, per_owner: 3, process: 100 };
-    let gateway = Gateway::with(Settings { streams: limits, ..settings() }).await;
-    let (one, two, three) = (gateway.job("ana").await, gateway.job("ana").await, gateway.job("ana").await);
+    let limits = StreamLimits {
+        per_job: 2,
+        per_owner: 3,
+        process: 100,
+    };
+    let gateway = Gateway::with(Settings {
+        streams: limits,
+        ..settings()
+    })
+    .await;
+    let (one, two, three) = (
+        gateway.job("ana").await,
+        gateway.job("ana").await,
+        gateway.job("ana").await,
+    );
     let open = async |job: &crate::common::Job| {
         let mut events = gateway.get_as("ana", &job.stream()).events().await;
         events.expect("hello").await;
@@ -240,7 +318,10 @@ async fn limits_are_per_job_and_per_user_and_a_place_is_free_within_a_second() {
     assert_eq!(answer.header("ratelimit-policy"), "\"streams-per-user\";q=3");
     drop(first);
     let left = tokio::time::Instant::now();
-    until("a place is free", async || gateway.get_as("ana", &one.stream()).send().await.status() == 200).await;
+    until("a place is free", async || {
+        gateway.get_as("ana", &one.stream()).send().await.status() == 200
+    })
+    .await;
     assert!(left.elapsed() < Duration::from_secs(1), "{:?}", left.elapsed());
 }
 
@@ -250,7 +331,10 @@ async fn a_job_that_falls_silent_is_told_and_so_is_its_return() {
     let job = gateway.job("ana").await;
     let mut events = gateway.get_as("ana", &job.stream()).events().await;
     events.expect("hello").await;
-    let silence = stream_store::Silence { silent_after: Duration::ZERO, ..stream_store::Silence::default() };
+    let silence = stream_store::Silence {
+        silent_after: Duration::ZERO,
+        ..stream_store::Silence::default()
+    };
     until("the lease has lapsed", async || {
         let state = gateway.store.mark_silent(&job.job, &silence, T0).await.unwrap();
         state.as_str() == "silent"
@@ -260,7 +344,10 @@ async fn a_job_that_falls_silent_is_told_and_so_is_its_return() {
     assert_eq!((status.id, status.data["status"].as_str()), (None, Some("silent")));
     assert!(status.data["since"].is_u64());
     gateway.store.renew(&job.job, &job.writer).await.unwrap();
-    assert_eq!(events.expect("status").await.data, serde_json::json!({"status": "running"}));
+    assert_eq!(
+        events.expect("status").await.data,
+        serde_json::json!({"status": "running"})
+    );
 }
 
 #[tokio::test]
@@ -270,17 +357,34 @@ async fn masking_and_erasing_are_told_at_once() {
     job.lines(1..=3).await;
     let mut events = gateway.get_as("ana", &job.stream()).events().await;
     assert_eq!(events.expect("hello").await.data["revision"], 0);
-    let masked = log_model::LogEntry { seq: Seq::new(2).unwrap(), recorded: line("[masked]") };
+    let masked = log_model::LogEntry {
+        seq: Seq::new(2).unwrap(),
+        recorded: line("[masked]"),
+    };
     gateway.store.mask(&job.job, &masked).await.unwrap();
     let purge = events.expect("purge").await;
-    assert_eq!((purge.id, purge.data), (None, serde_json::json!({"seq": 2, "revision": 1})));
+    assert_eq!(
+        (purge.id, purge.data),
+        (None, serde_json::json!({"seq": 2, "revision": 1}))
+    );
     let mut later = gateway.get_as("ana", &job.stream()).events().await;
     assert_eq!(later.expect("hello").await.data["revision"], 1);
     gateway.store.erase(&job.job, "ops", "on request", T0).await.unwrap();
-    assert_eq!(events.expect("purge").await.data, serde_json::json!({"seq": null, "revision": 2}));
+    assert_eq!(
+        events.expect("purge").await.data,
+        serde_json::json!({"seq": null, "revision": 2})
+    );
     events.closed().await;
-    gateway.get_as("ana", &job.stream()).whole().await.refused(410, "log_erased");
-    gateway.get_as("bob", &job.stream()).whole().await.refused(404, "job_not_found");
+    gateway
+        .get_as("ana", &job.stream())
+        .whole()
+        .await
+        .refused(410, "log_erased");
+    gateway
+        .get_as("bob", &job.stream())
+        .whole()
+        .await
+        .refused(404, "job_not_found");
 }
 
 #[tokio::test]
@@ -290,7 +394,10 @@ async fn the_end_carries_the_revision_its_reader_should_know() {
     job.lines(1..=3).await;
     let mut events = gateway.get_as("ana", &job.stream()).events().await;
     events.expect("hello").await;
-    let masked = log_model::LogEntry { seq: Seq::new(2).unwrap(), recorded: line("[masked]") };
+    let masked = log_model::LogEntry {
+        seq: Seq::new(2).unwrap(),
+        recorded: line("[masked]"),
+    };
     gateway.store.mask(&job.job, &masked).await.unwrap();
     events.expect("purge").await;
     job.end().await;
@@ -304,7 +411,10 @@ async fn a_job_ended_by_two_hands_ends_once() {
     let mut events = gateway.get_as("ana", &job.stream()).events().await;
     events.expect("hello").await;
     job.end().await;
-    let again = Ending { outcome: Outcome::Succeeded, exit_code: Some(0) };
+    let again = Ending {
+        outcome: Outcome::Succeeded,
+        exit_code: Some(0),
+    };
     gateway.store.end(&job.job, again, T0).await.unwrap();
     events.expect("end").await;
     events.closed().await;

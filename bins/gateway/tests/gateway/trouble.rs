@@ -13,10 +13,17 @@ async fn gateway_with_a_switch(settings: tailwater_gateway::Settings) -> (Gatewa
     let switch = Arc::clone(&off);
     let wrap = move |inner| {
         let hook = move |_: &'static str| {
-            let answer = if switch.load(Ordering::SeqCst) { Err(away()) } else { Ok(()) };
+            let answer = if switch.load(Ordering::SeqCst) {
+                Err(away())
+            } else {
+                Ok(())
+            };
             async move { answer }.boxed()
         };
-        Arc::new(Hooked { inner, hook: Arc::new(hook) }) as Arc<dyn stream_store::LogStore>
+        Arc::new(Hooked {
+            inner,
+            hook: Arc::new(hook),
+        }) as Arc<dyn stream_store::LogStore>
     };
     (Gateway::over(settings, wrap).await, off)
 }
@@ -32,15 +39,28 @@ async fn a_store_that_is_away_is_said_calmly_and_its_return_needs_nobody() {
     assert_eq!(answer.header("retry-after"), "5");
     let mut events = gateway.get_as("ana", &job.stream()).events().await;
     let farewell = events.expect("unavailable").await;
-    assert_eq!((farewell.id, farewell.data["reason"].as_str()), (None, Some("store_unavailable")));
+    assert_eq!(
+        (farewell.id, farewell.data["reason"].as_str()),
+        (None, Some("store_unavailable"))
+    );
     assert_eq!(events.headers["content-type"], "text/event-stream; charset=utf-8");
     events.closed().await;
-    until("readiness says so", async || gateway.get("/readyz").whole().await.status == 503).await;
+    until("readiness says so", async || {
+        gateway.get("/readyz").whole().await.status == 503
+    })
+    .await;
     assert_eq!(gateway.get("/readyz").whole().await.json()["missing"][0], "store");
     assert_eq!(gateway.get("/healthz").whole().await.status, 200);
     off.store(false, Ordering::SeqCst);
-    until("readiness is back", async || gateway.get("/readyz").whole().await.status == 200).await;
-    let mut events = gateway.get_as("ana", &job.stream()).header("last-event-id", "1").events().await;
+    until("readiness is back", async || {
+        gateway.get("/readyz").whole().await.status == 200
+    })
+    .await;
+    let mut events = gateway
+        .get_as("ana", &job.stream())
+        .header("last-event-id", "1")
+        .events()
+        .await;
     events.expect("hello").await;
     assert_eq!(events.ids_through(3).await, [2, 3]);
 }

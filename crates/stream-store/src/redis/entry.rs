@@ -527,7 +527,8 @@ mod tests {
     proptest! {
         #[test]
         fn numbers_have_their_usual_digits(number: u64) {
-            prop_assert_eq!(Digits::of(number).as_str(), number.to_string());
+            let digits = Digits::of(number);
+            prop_assert_eq!(digits.as_str(), number.to_string());
         }
     }
 }

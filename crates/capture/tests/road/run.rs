@@ -1,12 +1,10 @@
 //! A command behaves with us as it would without us, and every line it writes is in the log.
 
-mod common;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::common::Shaky;
 use capture::{Command, RunOptions, RunReport, run};
-use common::Shaky;
 use log_model::{JobId, Owner, OwnerId};
 use redact::Redactor;
 use tempfile::TempDir;
@@ -21,7 +19,11 @@ impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let store = Shaky::open(&folder.path().join("log.sqlite"));
-        Self { folder, store, job: JobId::new("build-42").expect("it is an id") }
+        Self {
+            folder,
+            store,
+            job: JobId::new("build-42").expect("it is an id"),
+        }
     }
 
     fn options(&self) -> RunOptions {
@@ -36,7 +38,9 @@ impl Place {
 
     async fn run(&self, options: RunOptions, command: Command) -> RunReport {
         let redactor = Redactor::builder().build().expect("the rules are sound");
-        let report = run(Arc::clone(&self.store), redactor, options, command).await.expect("it runs");
+        let report = run(Arc::clone(&self.store), redactor, options, command)
+            .await
+            .expect("it runs");
         assert!(report.log.delivered, "{report:?}");
         report
     }
@@ -57,11 +61,20 @@ fn sh(script: &str) -> Command {
 #[tokio::test(flavor = "multi_thread")]
 async fn both_outputs_and_the_exit_code_are_recorded() {
     let place = Place::new();
-    let report = place.sh("echo out; sleep 0.1; echo err >&2; sleep 0.1; printf unfinished; exit 3").await;
+    let report = place
+        .sh("echo out; sleep 0.1; echo err >&2; sleep 0.1; printf unfinished; exit 3")
+        .await;
     assert_eq!(report.exit.status(), 3);
     assert_eq!(
         place.texts().await,
-        ["started", "stdout: out", "stderr: err", "stdout: unfinished", "finished Some(3)", "ended failed Some(3)"]
+        [
+            "started",
+            "stdout: out",
+            "stderr: err",
+            "stdout: unfinished",
+            "finished Some(3)",
+            "ended failed Some(3)"
+        ]
     );
 }
 
@@ -70,18 +83,26 @@ async fn a_death_by_signal_is_128_and_the_signal() {
     let place = Place::new();
     let report = place.sh("kill -9 $$").await;
     assert_eq!((report.exit.signal, report.exit.status()), (Some(9), 137));
-    assert_eq!(place.texts().await, ["started", "finished Some(137)", "ended failed Some(137)"]);
+    assert_eq!(
+        place.texts().await,
+        ["started", "finished Some(137)", "ended failed Some(137)"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_does_not_exist_is_127_and_is_said_calmly() {
     let place = Place::new();
-    let report = place.run(place.options(), Command::new("no-such-program-here", [""; 0])).await;
+    let report = place
+        .run(place.options(), Command::new("no-such-program-here", [""; 0]))
+        .await;
     assert_eq!(report.exit.status(), 127);
     let problem = "the command `no-such-program-here` was not found; is it installed, and on the PATH?";
     assert_eq!(report.problem.as_deref(), Some(problem));
     let said = format!("system: {problem}");
-    assert_eq!(place.texts().await, ["started", said.as_str(), "finished Some(127)", "ended failed Some(127)"]);
+    assert_eq!(
+        place.texts().await,
+        ["started", said.as_str(), "finished Some(127)", "ended failed Some(127)"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,7 +172,10 @@ async fn on_a_pseudo_terminal_the_command_sees_one_and_lines_are_its_last_state(
     let script = r"test -t 1 && echo terminal; printf 'one\ntwo\n'; printf '\033[2A\033[Jone done\ntwo done\n'; exit 4";
     let report = place.run(options, sh(script)).await;
     assert_eq!(report.exit.status(), 4);
-    assert_eq!(place.store.lines(&place.job).await, ["terminal", "one done", "two done"]);
+    assert_eq!(
+        place.store.lines(&place.job).await,
+        ["terminal", "one done", "two done"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,14 +1,12 @@
 //! Every line reaches the store once and in order, whatever the store does meanwhile, or waits on disk until it can.
 
-mod common;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::common::{Fault, Shaky};
 use capture::{Capture, CaptureOptions, Report, StoreSource, flush};
-use common::{Fault, Shaky};
 use log_model::{JobId, Outcome, Owner, OwnerId, Source};
 use proptest::prelude::*;
 use redact::Redactor;
@@ -25,7 +23,11 @@ impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let store = Shaky::open(&folder.path().join("log.sqlite"));
-        Self { folder, store, job: JobId::new("build-42").expect("it is an id") }
+        Self {
+            folder,
+            store,
+            job: JobId::new("build-42").expect("it is an id"),
+        }
     }
 
     fn spools(&self) -> PathBuf {
@@ -62,7 +64,10 @@ fn redactor() -> Redactor {
 }
 
 fn succeeded() -> Option<Ending> {
-    Some(Ending { outcome: Outcome::Succeeded, exit_code: Some(0) })
+    Some(Ending {
+        outcome: Outcome::Succeeded,
+        exit_code: Some(0),
+    })
 }
 
 fn numbered(numbers: std::ops::Range<usize>) -> Vec<String> {
@@ -77,7 +82,10 @@ async fn write(capture: &Capture, numbers: std::ops::Range<usize>) {
 
 #[track_caller]
 fn assert_complete(report: &Report) {
-    assert!(report.delivered && report.spool_left.is_none() && report.lines_lost == 0, "{report:?}");
+    assert!(
+        report.delivered && report.spool_left.is_none() && report.lines_lost == 0,
+        "{report:?}"
+    );
     assert_eq!(report.message(), None);
 }
 
@@ -90,7 +98,10 @@ async fn lines_arrive_in_order_and_the_job_ends() {
     assert_complete(&report);
     assert_eq!(report.lines, 1000);
     assert_eq!(place.store.lines(&place.job).await, numbered(0..1000));
-    assert_eq!(place.store.texts(&place.job).await.last().map(String::as_str), Some("ended succeeded Some(0)"));
+    assert_eq!(
+        place.store.texts(&place.job).await.last().map(String::as_str),
+        Some("ended succeeded Some(0)")
+    );
     assert_eq!(place.store.record(&place.job).await.state, State::Ended);
     assert_eq!(place.spool_files(), 0);
 }
@@ -129,7 +140,10 @@ async fn a_prompt_without_a_newline_is_shown_after_a_while() {
     place.store.wait_for(&place.job, 1).await;
     capture.write(Source::Stdout, b"\nproceeding\n").await;
     assert_complete(&capture.finish(None).await);
-    assert_eq!(place.store.lines(&place.job).await, ["Ok to proceed? (y) ", "proceeding"]);
+    assert_eq!(
+        place.store.lines(&place.job).await,
+        ["Ok to proceed? (y) ", "proceeding"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,7 +167,9 @@ async fn a_store_that_cannot_be_connected_to_yet_is_tried_again() {
             let (store, tries) = (Arc::clone(&store), Arc::clone(&tries));
             async move {
                 if tries.fetch_add(1, Ordering::SeqCst) < 3 {
-                    return Err(Error::Unavailable { source: "refused".into() });
+                    return Err(Error::Unavailable {
+                        source: "refused".into(),
+                    });
                 }
                 Ok(store)
             }
@@ -201,13 +217,21 @@ async fn what_is_not_delivered_in_time_waits_on_disk_for_the_next_flush() {
     assert!(!report.delivered);
     assert_eq!((report.lines_left, report.lines_lost), (700, 0));
     let message = report.message().expect("there is something to say");
-    assert!(message.contains("700 lines wait in") && message.contains("flush"), "{message}");
+    assert!(
+        message.contains("700 lines wait in") && message.contains("flush"),
+        "{message}"
+    );
 
     place.store.go_away(false);
-    let flushed = flush(&place.as_store(), &place.spools(), None).await.expect("the store is back");
+    let flushed = flush(&place.as_store(), &place.spools(), None)
+        .await
+        .expect("the store is back");
     assert_eq!((flushed.delivered, flushed.entries), (1, 700));
     assert_eq!(place.store.lines(&place.job).await, numbered(0..700));
-    assert_eq!(place.store.texts(&place.job).await.last().map(String::as_str), Some("ended succeeded Some(0)"));
+    assert_eq!(
+        place.store.texts(&place.job).await.last().map(String::as_str),
+        Some("ended succeeded Some(0)")
+    );
     assert_eq!(place.spool_files(), 0);
 }
 
@@ -245,7 +269,9 @@ async fn an_answer_lost_before_the_end_does_not_double_a_line() {
     let report = first.finish(None).await;
     assert!(!report.delivered && report.spool_left.is_some());
     place.store.go_away(false);
-    flush(&place.as_store(), &place.spools(), Some(&place.job)).await.expect("the store is back");
+    flush(&place.as_store(), &place.spools(), Some(&place.job))
+        .await
+        .expect("the store is back");
     assert_eq!(place.store.lines(&place.job).await, numbered(0..100));
 }
 
@@ -276,7 +302,12 @@ async fn lines_for_an_ended_job_stay_in_their_file_and_are_counted() {
     let report = second.finish(None).await;
     assert_eq!((report.delivered, report.lines_left), (false, 3));
     assert!(matches!(report.trouble, Some(Error::Ended)), "{report:?}");
-    assert!(report.message().expect("there is something to say").starts_with("the job has ended; 3 lines wait in"));
+    assert!(
+        report
+            .message()
+            .expect("there is something to say")
+            .starts_with("the job has ended; 3 lines wait in")
+    );
     assert_eq!(place.store.lines(&place.job).await, numbered(0..5));
 }
 
@@ -284,7 +315,11 @@ async fn lines_for_an_ended_job_stay_in_their_file_and_are_counted() {
 async fn a_job_of_somebody_else_takes_no_lines() {
     let place = Place::new();
     let other = Owner::user(OwnerId::new("user_bob").expect("it is an owner"));
-    place.store.open(&place.job, &other, log_model::Timestamp::from_millis(1)).await.expect("it answers");
+    place
+        .store
+        .open(&place.job, &other, log_model::Timestamp::from_millis(1))
+        .await
+        .expect("it answers");
     let capture = place.capture();
     write(&capture, 0..3).await;
     let report = capture.finish(None).await;
@@ -306,7 +341,12 @@ async fn an_output_larger_than_memory_waits_on_disk() {
     assert_complete(&report);
     let lines = place.store.lines(&place.job).await;
     assert_eq!(lines.len(), 40_000);
-    assert!(lines.iter().enumerate().all(|(n, line)| line.starts_with(&format!("{n} "))));
+    assert!(
+        lines
+            .iter()
+            .enumerate()
+            .all(|(n, line)| line.starts_with(&format!("{n} ")))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -323,22 +363,40 @@ async fn a_full_spool_keeps_head_and_tail_and_says_how_many_lines_are_missing() 
     place.store.go_away(false);
     let report = capture.finish(succeeded()).await;
     assert!(report.delivered && report.lines_lost > 0, "{report:?}");
-    assert!(report.message().expect("there is something to say").contains("lines are lost"));
+    assert!(
+        report
+            .message()
+            .expect("there is something to say")
+            .contains("lines are lost")
+    );
     let entries = place.store.entries(&place.job).await;
-    let texts: Vec<String> = entries.iter().map(common::said).collect();
-    let gap = texts.iter().position(|text| text.starts_with("gap")).expect("there is a gap");
+    let texts: Vec<String> = entries.iter().map(crate::common::said).collect();
+    let gap = texts
+        .iter()
+        .position(|text| text.starts_with("gap"))
+        .expect("there is a gap");
     assert_eq!(texts[gap], format!("gap Some({}) spool_full", report.lines_lost));
     let numbers: Vec<usize> = place
         .store
         .lines(&place.job)
         .await
         .iter()
-        .map(|line| line.split(' ').next().expect("it begins with a number").parse().expect("it is a number"))
+        .map(|line| {
+            line.split(' ')
+                .next()
+                .expect("it begins with a number")
+                .parse()
+                .expect("it is a number")
+        })
         .collect();
     assert_eq!(numbers.len() as u64 + report.lines_lost, 60_000);
     assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "in order");
     assert_eq!((numbers[0], *numbers.last().expect("there are lines")), (0, 59_999));
-    assert_eq!(numbers[gap - 1] as u64 + 1 + report.lines_lost, numbers[gap] as u64, "the gap stands where they are missing");
+    assert_eq!(
+        numbers[gap - 1] as u64 + 1 + report.lines_lost,
+        numbers[gap] as u64,
+        "the gap stands where they are missing"
+    );
 }
 
 proptest! {

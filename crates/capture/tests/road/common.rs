@@ -11,8 +11,8 @@ use futures::stream::BoxStream;
 use log_model::{JobId, LogEntry, LogEvent, Owner, Seq, Span, StageState, Timestamp, WriterId};
 use parking_lot::Mutex;
 use stream_store::{
-    Appended, Batch, Change, Claim, Due, Ended, Ending, Error, JobPage, JobRecord, ListCursor, LogStore, Result, Silence,
-    SqliteStore, State, Writer,
+    Appended, Batch, Change, Claim, Due, Ended, Ending, Error, JobPage, JobRecord, ListCursor, LogStore, Result,
+    Silence, SqliteStore, State, Writer,
 };
 
 /// What goes wrong with an append.
@@ -68,12 +68,21 @@ impl Shaky {
     }
 
     fn here(&self) -> Result<()> {
-        if self.away.load(Ordering::SeqCst) { Err(no_answer()) } else { Ok(()) }
+        if self.away.load(Ordering::SeqCst) {
+            Err(no_answer())
+        } else {
+            Ok(())
+        }
     }
 
     pub(crate) async fn entries(&self, job: &JobId) -> Vec<LogEntry> {
         let mut entries = Vec::new();
-        let head = self.inner.job(job).await.expect("it answers").map_or(Seq::ZERO, |record| record.head);
+        let head = self
+            .inner
+            .job(job)
+            .await
+            .expect("it answers")
+            .map_or(Seq::ZERO, |record| record.head);
         while let Some(span) = Span::after(entries.last().map_or(Seq::ZERO, |entry: &LogEntry| entry.seq), head) {
             let more = self.inner.read(job, span).await.expect("it answers");
             assert!(!more.is_empty(), "a hole in {span}");
@@ -100,28 +109,45 @@ impl Shaky {
     }
 
     pub(crate) async fn record(&self, job: &JobId) -> JobRecord {
-        self.inner.job(job).await.expect("it answers").expect("the job is known")
+        self.inner
+            .job(job)
+            .await
+            .expect("it answers")
+            .expect("the job is known")
     }
 
     /// Waits until the log holds this many entries.
     pub(crate) async fn wait_for(&self, job: &JobId, entries: u64) {
         let reached = async {
             loop {
-                if self.inner.job(job).await.ok().flatten().is_some_and(|record| record.head.get() >= entries) {
+                if self
+                    .inner
+                    .job(job)
+                    .await
+                    .ok()
+                    .flatten()
+                    .is_some_and(|record| record.head.get() >= entries)
+                {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), reached).await.expect("the entries come");
+        tokio::time::timeout(Duration::from_secs(30), reached)
+            .await
+            .expect("the entries come");
     }
 }
 
 pub(crate) fn said(entry: &LogEntry) -> String {
     match &entry.recorded.event {
         LogEvent::Line { source, text, .. } => format!("{source}: {text}"),
-        LogEvent::Stage { state: StageState::Started } => "started".to_owned(),
-        LogEvent::Stage { state: StageState::Finished { exit_code, .. } } => format!("finished {exit_code:?}"),
+        LogEvent::Stage {
+            state: StageState::Started,
+        } => "started".to_owned(),
+        LogEvent::Stage {
+            state: StageState::Finished { exit_code, .. },
+        } => format!("finished {exit_code:?}"),
         LogEvent::Gap { lines, reason, .. } => format!("gap {lines:?} {reason}"),
         LogEvent::Ended { outcome, exit_code, .. } => format!("ended {outcome} {exit_code:?}"),
         _ => "?".to_owned(),
@@ -163,7 +189,9 @@ impl LogStore for Shaky {
         self.appends.fetch_add(1, Ordering::SeqCst);
         let back = self.forget.swap(0, Ordering::SeqCst) as u64;
         if back > 0 && batch.number > back {
-            return Err(Error::Behind { expected: batch.number - back });
+            return Err(Error::Behind {
+                expected: batch.number - back,
+            });
         }
         let fault = self.faults.lock().pop_front().flatten();
         self.hit.lock().extend(fault);
