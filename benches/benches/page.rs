@@ -15,16 +15,34 @@ use testkit::s3::{ACCESS_KEY_ID, REGION, S3Server, SECRET_ACCESS_KEY};
 const LINES: u64 = 20_000;
 
 fn lines(count: u64, ts: log_model::Timestamp) -> Vec<Recorded> {
-    (0..count).map(|n| line_at(ts, &format!("npm http fetch GET 200 https://registry.example/package-{n} {}ms (cache miss)", n % 997))).collect()
+    (0..count)
+        .map(|n| {
+            line_at(
+                ts,
+                &format!(
+                    "npm http fetch GET 200 https://registry.example/package-{n} {}ms (cache miss)",
+                    n % 997
+                ),
+            )
+        })
+        .collect()
 }
 
 async fn write(store: &dyn LogStore, name: &str, parts: Vec<Vec<Recorded>>) -> JobId {
     let job = job(name);
     store.open(&job, &owner("ana"), T0).await.expect("opened");
-    let writer = store.join(&job, &WriterId::new("w").expect("a slot")).await.expect("joined");
+    let writer = store
+        .join(&job, &WriterId::new("w").expect("a slot"))
+        .await
+        .expect("joined");
     let mut number = writer.next;
     for events in parts.iter().flat_map(|part| part.chunks(64)) {
-        let batch = Batch { writer: writer.id.clone(), fence: writer.fence, number, events: events.to_vec() };
+        let batch = Batch {
+            writer: writer.id.clone(),
+            fence: writer.fence,
+            number,
+            events: events.to_vec(),
+        };
         store.append(&job, &batch).await.expect("appended");
         number += 1;
     }
@@ -33,23 +51,38 @@ async fn write(store: &dyn LogStore, name: &str, parts: Vec<Vec<Recorded>>) -> J
 }
 
 fn pages(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let dir = tempfile::tempdir().expect("a directory");
-    let limit = PageSize { entries: 200, bytes: 4 << 20 };
+    let limit = PageSize {
+        entries: 200,
+        bytes: 4 << 20,
+    };
     let middle = Seq::new(LINES / 2 + 100).expect("small");
     let mut group = criterion.benchmark_group("page of 200");
 
     let sqlite: Arc<dyn LogStore> = Arc::new(SqliteStore::open(&dir.path().join("log.db")).expect("a store"));
     let old = T0;
     let new = T0.plus(Duration::from_secs(30 * 3600));
-    let id = runtime.block_on(write(&*sqlite, "page", vec![lines(LINES / 2, old), lines(LINES / 2, new)]));
+    let id = runtime.block_on(write(
+        &*sqlite,
+        "page",
+        vec![lines(LINES / 2, old), lines(LINES / 2, new)],
+    ));
     let span = Span::new(middle.minus(199), middle).expect("a span");
     group.bench_function("SQLite, the store alone", |bencher| {
-        bencher.to_async(&runtime).iter(|| async { sqlite.read(&id, span).await.expect("held") });
+        bencher
+            .to_async(&runtime)
+            .iter(|| async { sqlite.read(&id, span).await.expect("held") });
     });
     let recent = History::new(sqlite.clone(), None);
     group.bench_function("SQLite", |bencher| {
-        bencher.to_async(&runtime).iter(|| async { recent.page(&id, Cursor::Newest, limit).await.expect("a page") });
+        bencher
+            .to_async(&runtime)
+            .iter(|| async { recent.page(&id, Cursor::Newest, limit).await.expect("a page") });
     });
 
     let server = S3Server::start();
@@ -69,28 +102,48 @@ fn pages(criterion: &mut Criterion) {
     for (name, archive) in archives {
         let path = dir.path().join(format!("{}.db", name.len()));
         let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(&path).expect("a store"));
-        let id = runtime.block_on(write(&*store, "page", vec![lines(LINES / 2, old), lines(LINES / 2, new)]));
-        let swept = runtime.block_on(sweep(&*store, &archive, &redactor, new.plus(Duration::from_secs(3600)), &Policy::default()));
+        let id = runtime.block_on(write(
+            &*store,
+            "page",
+            vec![lines(LINES / 2, old), lines(LINES / 2, new)],
+        ));
+        let swept = runtime.block_on(sweep(
+            &*store,
+            &archive,
+            &redactor,
+            new.plus(Duration::from_secs(3600)),
+            &Policy::default(),
+        ));
         assert!(swept.expect("both sides are there").forgotten == LINES / 2);
         let history = History::new(store, Some(Arc::new(archive)));
         let deep = Seq::new(LINES / 4).expect("small");
         group.bench_function(format!("a segment in {name}"), |bencher| {
-            bencher.to_async(&runtime).iter(|| async { history.page(&id, Cursor::Before(deep), limit).await.expect("a page") });
+            bencher
+                .to_async(&runtime)
+                .iter(|| async { history.page(&id, Cursor::Before(deep), limit).await.expect("a page") });
         });
         group.bench_function(format!("the seam with {name}"), |bencher| {
-            bencher.to_async(&runtime).iter(|| async { history.page(&id, Cursor::Before(middle), limit).await.expect("a page") });
+            bencher
+                .to_async(&runtime)
+                .iter(|| async { history.page(&id, Cursor::Before(middle), limit).await.expect("a page") });
         });
     }
 
     let server = RedisServer::start();
-    let redis = runtime.block_on(stream_store::connect(&server.url().parse().expect("an address"))).expect("connected");
+    let redis = runtime
+        .block_on(stream_store::connect(&server.url().parse().expect("an address")))
+        .expect("connected");
     let id = runtime.block_on(write(&*redis, "page", vec![lines(LINES, new)]));
     group.bench_function("Redis, the store alone", |bencher| {
-        bencher.to_async(&runtime).iter(|| async { redis.read(&id, span).await.expect("held") });
+        bencher
+            .to_async(&runtime)
+            .iter(|| async { redis.read(&id, span).await.expect("held") });
     });
     let recent = History::new(redis.clone(), None);
     group.bench_function("Redis", |bencher| {
-        bencher.to_async(&runtime).iter(|| async { recent.page(&id, Cursor::Newest, limit).await.expect("a page") });
+        bencher
+            .to_async(&runtime)
+            .iter(|| async { recent.page(&id, Cursor::Newest, limit).await.expect("a page") });
     });
     group.finish();
 }

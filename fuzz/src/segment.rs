@@ -26,7 +26,11 @@ pub fn lines(bytes: &[u8]) {
 pub fn seek_table(bytes: &[u8]) {
     if let Ok(table) = segment::seek_table(bytes) {
         let total: u64 = table.iter().map(|(compressed, _)| u64::from(*compressed)).sum();
-        assert_eq!(total as usize + 17 + 8 * table.len(), bytes.len(), "every byte is a frame's or the table's");
+        assert_eq!(
+            total as usize + 17 + 8 * table.len(),
+            bytes.len(),
+            "every byte is a frame's or the table's"
+        );
     }
 }
 
@@ -34,7 +38,10 @@ pub fn seek_table(bytes: &[u8]) {
 pub fn manifest(bytes: &[u8]) {
     let job = JobId::new("fuzzed").expect("a job id");
     if let Ok(manifest) = Manifest::decode(&job, bytes) {
-        assert_eq!(Manifest::decode(&job, &manifest.encode()).ok().as_ref(), Some(&manifest));
+        assert_eq!(
+            Manifest::decode(&job, &manifest.encode()).ok().as_ref(),
+            Some(&manifest)
+        );
         let _ = manifest.record();
         for segment in &manifest.segments {
             assert!(segment.first <= segment.last && segment.bytes <= segment::SEGMENT_BYTES as u64);

@@ -63,7 +63,11 @@ pub struct SweepArgs {
 
 fn interval(text: &str) -> Result<Duration, String> {
     let interval = duration(text)?;
-    if interval.is_zero() { Err("sweeping needs some time in between, as in 1m".to_owned()) } else { Ok(interval) }
+    if interval.is_zero() {
+        Err("sweeping needs some time in between, as in 1m".to_owned())
+    } else {
+        Ok(interval)
+    }
 }
 
 /// What to do instead of sweeping.
@@ -97,7 +101,11 @@ pub enum Command {
 
 fn line_number(text: &str) -> Result<Seq, String> {
     let seq: Seq = text.parse().map_err(|error: log_model::Invalid| error.to_string())?;
-    if seq == Seq::ZERO { Err("lines are numbered from 1 on".to_owned()) } else { Ok(seq) }
+    if seq == Seq::ZERO {
+        Err("lines are numbered from 1 on".to_owned())
+    } else {
+        Ok(seq)
+    }
 }
 
 impl Args {
@@ -125,7 +133,10 @@ fn discreet(mut error: clap::Error) -> clap::Error {
     use clap::error::{ContextKind, ContextValue};
     let address = |name: &ContextValue| matches!(name, ContextValue::String(name) if name.starts_with("--store") || name.starts_with("--archive <"));
     if error.get(ContextKind::InvalidArg).is_some_and(address) {
-        error.insert(ContextKind::InvalidValue, ContextValue::String("(not shown)".to_owned()));
+        error.insert(
+            ContextKind::InvalidValue,
+            ContextValue::String("(not shown)".to_owned()),
+        );
     }
     error
 }
@@ -134,9 +145,12 @@ impl Command {
     /// The order a purge carries out; none for another command.
     pub fn order(&self) -> Option<Order> {
         match self {
-            Self::Purge { job, seq, by, reason } => {
-                Some(Order { job: job.clone(), seq: *seq, by: by.clone(), why: reason.clone() })
-            }
+            Self::Purge { job, seq, by, reason } => Some(Order {
+                job: job.clone(),
+                seq: *seq,
+                by: by.clone(),
+                why: reason.clone(),
+            }),
             Self::Verify { .. } => None,
         }
     }
@@ -149,7 +163,13 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Args, clap::Error> {
-        let common = ["tailwater-archiver", "--store", "sqlite:/tmp/x.db", "--archive", "file:///tmp/archive"];
+        let common = [
+            "tailwater-archiver",
+            "--store",
+            "sqlite:/tmp/x.db",
+            "--archive",
+            "file:///tmp/archive",
+        ];
         Args::try_parse_from(common.into_iter().chain(line.split_whitespace()))
     }
 
@@ -162,7 +182,12 @@ mod tests {
     fn the_defaults_are_as_documented() {
         const DAY: u64 = 86_400;
         let policy = parse("").expect("the defaults").policy();
-        let all = [policy.archive_after, policy.retention, policy.segment_age, policy.record_retention];
+        let all = [
+            policy.archive_after,
+            policy.retention,
+            policy.segment_age,
+            policy.record_retention,
+        ];
         assert_eq!(all.map(|setting| setting.as_secs()), [0, DAY, 3600, 30 * DAY]);
         assert_eq!(policy.silence, stream_store::Silence::default());
         assert_eq!(parse("").expect("the defaults").sweep.every, None);

@@ -83,7 +83,9 @@ async fn work(args: &Args, stop: &Stop) -> Result<bool, Error> {
     match &args.command {
         None => {
             if !archive.probe().await?.conditional_put {
-                warn!("the archive has no conditional writes: the recent store's claim is the only lock between archivers");
+                warn!(
+                    "the archive has no conditional writes: the recent store's claim is the only lock between archivers"
+                );
             }
             sweeps(&store, &archive, &redactor, &policy, args.sweep.every, stop).await
         }
@@ -132,10 +134,14 @@ async fn sweeps(
         match &swept {
             Ok(swept) => report(swept, started.elapsed()),
             // With an interval, the next sweep may find the store there again.
-            Err(error) if every.is_some() => error!(error = error as &dyn std::error::Error, "the sweep was broken off"),
+            Err(error) if every.is_some() => {
+                error!(error = error as &dyn std::error::Error, "the sweep was broken off")
+            }
             Err(_) => {}
         }
-        let Some(every) = every else { return Ok(swept?.is_complete()) };
+        let Some(every) = every else {
+            return Ok(swept?.is_complete());
+        };
         if !pause(every, stop).await {
             // Asked to stop between two sweeps, or within the one that was then left as it was.
             return Ok(swept.is_ok_and(|swept| swept.is_complete()));

@@ -20,11 +20,29 @@ fn store_in(dir: &Path) -> Arc<dyn LogStore> {
 async fn ended_job(store: &Arc<dyn LogStore>, name: &str, count: u64) -> JobId {
     let job = job(name);
     store.open(&job, &owner("ana"), T0).await.expect("opened");
-    let writer = store.join(&job, &WriterId::new("w").expect("a slot")).await.expect("joined");
-    let batch = Batch { writer: writer.id.clone(), fence: writer.fence, number: writer.next, events: lines(1..=count) };
+    let writer = store
+        .join(&job, &WriterId::new("w").expect("a slot"))
+        .await
+        .expect("joined");
+    let batch = Batch {
+        writer: writer.id.clone(),
+        fence: writer.fence,
+        number: writer.next,
+        events: lines(1..=count),
+    };
     store.append(&job, &batch).await.expect("appended");
     store.leave(&job, &writer, T0).await.expect("left");
-    store.end(&job, Ending { outcome: Outcome::Succeeded, exit_code: Some(0) }, T0).await.expect("ended");
+    store
+        .end(
+            &job,
+            Ending {
+                outcome: Outcome::Succeeded,
+                exit_code: Some(0),
+            },
+            T0,
+        )
+        .await
+        .expect("ended");
     job
 }
 
@@ -44,7 +62,12 @@ fn run(dir: &Path, archive: &str, env: &[(&str, String)], rest: &[&str]) -> Outp
 
 #[track_caller]
 fn assert_ends(output: &Output, code: i32) {
-    assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 async fn sweeps_purges_and_verifies(archive: &str, env: &[(&str, String)]) {
@@ -55,17 +78,51 @@ async fn sweeps_purges_and_verifies(archive: &str, env: &[(&str, String)]) {
     let record = store.job(&job).await.expect("there").expect("the small record");
     assert_eq!(record.held(), None);
     assert_ends(&run(dir.path(), archive, env, &["verify", "--rescan"]), 0);
-    let masked = run(dir.path(), archive, env, &["purge", "--job", "whole-road", "--seq", "7", "--by", "op", "--reason", "leak"]);
+    let masked = run(
+        dir.path(),
+        archive,
+        env,
+        &[
+            "purge",
+            "--job",
+            "whole-road",
+            "--seq",
+            "7",
+            "--by",
+            "op",
+            "--reason",
+            "leak",
+        ],
+    );
     assert_ends(&masked, 0);
-    assert_eq!(String::from_utf8_lossy(&masked.stdout), "line 7 of whole-road is masked in the archive\n");
+    assert_eq!(
+        String::from_utf8_lossy(&masked.stdout),
+        "line 7 of whole-road is masked in the archive\n"
+    );
     let verified = run(dir.path(), archive, env, &["verify", "--job", "whole-road"]);
     assert_ends(&verified, 0);
     assert_eq!(
         String::from_utf8_lossy(&verified.stdout),
         "1 jobs, 1 segments, 1501 lines read; 0 compared with the recent store; 0 masked; 0 wrong\n"
     );
-    assert_ends(&run(dir.path(), archive, env, &["purge", "--job", "whole-road", "--by", "op", "--reason", "leak"]), 0);
-    assert_ends(&run(dir.path(), archive, env, &["purge", "--job", "nobodys", "--by", "op", "--reason", "leak"]), 1);
+    assert_ends(
+        &run(
+            dir.path(),
+            archive,
+            env,
+            &["purge", "--job", "whole-road", "--by", "op", "--reason", "leak"],
+        ),
+        0,
+    );
+    assert_ends(
+        &run(
+            dir.path(),
+            archive,
+            env,
+            &["purge", "--job", "nobodys", "--by", "op", "--reason", "leak"],
+        ),
+        1,
+    );
     assert_ends(&run(dir.path(), archive, env, &["verify", "--job", "nobodys"]), 1);
     assert_ends(&run(dir.path(), archive, env, &[]), 0);
 }
@@ -95,10 +152,16 @@ async fn an_archive_that_is_away_is_exit_code_1_and_the_next_sweep_goes_on() {
     let store = store_in(dir.path());
     let job = ended_job(&store, "later", 100).await;
     server.stop();
-    assert_ends(&run(dir.path(), &server.url(), &server.env(), &["--retention", "1h"]), 1);
+    assert_ends(
+        &run(dir.path(), &server.url(), &server.env(), &["--retention", "1h"]),
+        1,
+    );
     assert_eq!(store.job(&job).await.expect("there").expect("known").held_from.get(), 1);
     server.start_again();
-    assert_ends(&run(dir.path(), &server.url(), &server.env(), &["--retention", "1h"]), 0);
+    assert_ends(
+        &run(dir.path(), &server.url(), &server.env(), &["--retention", "1h"]),
+        0,
+    );
     assert_eq!(store.job(&job).await.expect("there").expect("known").held(), None);
 }
 
@@ -109,9 +172,13 @@ async fn killed_and_started_again_it_goes_on() {
     let job = ended_job(&store, "killed", 1_000).await;
     let archive = format!("file://{}/archive", dir.path().display());
     for _ in 0..3 {
-        let mut child = command(dir.path(), &archive, &[], &["--retention", "1h"]).spawn().expect("the program starts");
+        let mut child = command(dir.path(), &archive, &[], &["--retention", "1h"])
+            .spawn()
+            .expect("the program starts");
         let folder = dir.path().join("archive");
-        wait_until("the archive's folder", Duration::from_secs(60), || folder.exists().then_some(()));
+        wait_until("the archive's folder", Duration::from_secs(60), || {
+            folder.exists().then_some(())
+        });
         child.kill().expect("killed");
         child.wait().expect("ended");
     }

@@ -48,7 +48,10 @@ pub struct S3Options {
 
 impl fmt::Debug for S3Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("S3Options").field("endpoint", &self.endpoint).field("region", &self.region).finish_non_exhaustive()
+        f.debug_struct("S3Options")
+            .field("endpoint", &self.endpoint)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,7 +94,9 @@ impl Archive {
     /// # Errors
     /// As [`open`](Archive::open).
     pub fn open_with(url: &ArchiveUrl, options: &S3Options) -> Result<Self> {
-        let Place::Bucket { bucket, prefix } = url.place() else { return Self::open(url) };
+        let Place::Bucket { bucket, prefix } = url.place() else {
+            return Self::open(url);
+        };
         let mut builder = AmazonS3Builder::new();
         for (key, value) in [
             (AmazonS3ConfigKey::Endpoint, &options.endpoint),
@@ -127,7 +132,11 @@ impl Archive {
             retry_timeout: RETRY_FOR,
             ..RetryConfig::default()
         };
-        let objects = builder.with_bucket_name(bucket).with_client_options(client).with_retry(retry).build();
+        let objects = builder
+            .with_bucket_name(bucket)
+            .with_client_options(client)
+            .with_retry(retry)
+            .build();
         let objects = objects.map_err(|error| Error::Setting {
             problem: format!("the bucket {bucket} cannot be used as the AWS_* variables say: {error}"),
         })?;
@@ -144,13 +153,20 @@ impl Archive {
             problem: format!("the archive's folder {} cannot be used: {error}", path.display()),
         };
         std::fs::create_dir_all(path).map_err(|error| problem(&error))?;
-        let objects = LocalFileSystem::new_with_prefix(path).map_err(|error| problem(&error))?.with_fsync(true);
+        let objects = LocalFileSystem::new_with_prefix(path)
+            .map_err(|error| problem(&error))?
+            .with_fsync(true);
         Ok(Self::over(Arc::new(objects)))
     }
 
     /// An archive over any object store that takes no attributes.
     pub(crate) fn over(objects: Arc<dyn ObjectStore>) -> Self {
-        Self { objects, layout: Layout::new(""), takes_attributes: false, conditional: AtomicBool::new(true) }
+        Self {
+            objects,
+            layout: Layout::new(""),
+            takes_attributes: false,
+            conditional: AtomicBool::new(true),
+        }
     }
 
     /// Tries out that objects can be written, and whether they can be written once only; leaves nothing behind.
@@ -159,8 +175,12 @@ impl Archive {
     /// [`Error::Denied`] and [`Error::Unavailable`].
     pub async fn probe(&self) -> Result<Probe> {
         let path = self.layout.probe(&crate::random_name());
-        let first = self.put(&path, Bytes::from_static(b"probe"), "text/plain", true).await?;
-        let second = self.put(&path, Bytes::from_static(b"probe"), "text/plain", true).await?;
+        let first = self
+            .put(&path, Bytes::from_static(b"probe"), "text/plain", true)
+            .await?;
+        let second = self
+            .put(&path, Bytes::from_static(b"probe"), "text/plain", true)
+            .await?;
         self.delete(&path).await?;
         let conditional_put = first == Put::Written && second == Put::AlreadyThere && self.is_conditional();
         self.conditional.store(conditional_put, Ordering::Relaxed);
@@ -192,12 +212,24 @@ impl Archive {
 
     fn decoded(&self, job: &JobId, number: u64, json: &[u8]) -> Result<Manifest> {
         let manifest = Manifest::decode(job, json)?;
-        if manifest.number == number { Ok(manifest) } else { Err(Error::damaged("a manifest has another one's name")) }
+        if manifest.number == number {
+            Ok(manifest)
+        } else {
+            Err(Error::damaged("a manifest has another one's name"))
+        }
     }
 
     async fn manifest_numbers(&self, job: &JobId) -> Result<Vec<u64>> {
-        let listed = self.objects.list_with_delimiter(Some(&self.layout.job(job))).await.map_err(trouble)?;
-        Ok(listed.objects.iter().filter_map(|object| layout::manifest_number(&object.location)).collect())
+        let listed = self
+            .objects
+            .list_with_delimiter(Some(&self.layout.job(job)))
+            .await
+            .map_err(trouble)?;
+        Ok(listed
+            .objects
+            .iter()
+            .filter_map(|object| layout::manifest_number(&object.location))
+            .collect())
     }
 
     /// Writes the manifest after `manifest`'s own number, which becomes its number.
@@ -239,7 +271,8 @@ impl Archive {
     /// Writes a segment; one that is there already is the same, by its name.
     pub(crate) async fn put_segment(&self, job: &JobId, segment: &Segment) -> Result<()> {
         let path = self.layout.segment(job, segment.record.first, &segment.record.sha256);
-        self.put(&path, segment.bytes.clone(), "application/x-ndjson", true).await?;
+        self.put(&path, segment.bytes.clone(), "application/x-ndjson", true)
+            .await?;
         Ok(())
     }
 
@@ -299,7 +332,10 @@ impl Archive {
         let mut last = None;
         let objects = self.objects.list(Some(&self.layout.jobs())).map_err(trouble);
         objects.try_filter_map(move |object| {
-            let job = self.layout.job_of(&object.location).filter(|job| last.as_ref() != Some(job));
+            let job = self
+                .layout
+                .job_of(&object.location)
+                .filter(|job| last.as_ref() != Some(job));
             if job.is_some() {
                 last.clone_from(&job);
             }
@@ -316,11 +352,19 @@ impl Archive {
         if !conditional && self.exists(path).await? {
             return Ok(Put::AlreadyThere);
         }
-        let mut options = PutOptions::from(if conditional { PutMode::Create } else { PutMode::Overwrite });
+        let mut options = PutOptions::from(if conditional {
+            PutMode::Create
+        } else {
+            PutMode::Overwrite
+        });
         if self.takes_attributes {
             options.attributes = Attributes::from_iter([(Attribute::ContentType, content_type)]);
         }
-        match self.objects.put_opts(path, PutPayload::from_bytes(bytes.clone()), options).await {
+        match self
+            .objects
+            .put_opts(path, PutPayload::from_bytes(bytes.clone()), options)
+            .await
+        {
             Ok(_) => Ok(Put::Written),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(Put::AlreadyThere),
             // Not every server knows the condition. From now on the store's claim is the lock.
@@ -373,16 +417,20 @@ enum Put {
 
 fn trouble(error: object_store::Error) -> Error {
     match error {
-        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
-            Error::Denied { source: Box::new(error) }
-        }
-        error => Error::Unavailable { source: Box::new(error) },
+        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => Error::Denied {
+            source: Box::new(error),
+        },
+        error => Error::Unavailable {
+            source: Box::new(error),
+        },
     }
 }
 
 /// Plain HTTP is for servers on this machine: tests, or a sidecar that adds TLS.
 fn is_plain_http_here(endpoint: &str) -> bool {
-    let Ok(url) = url::Url::parse(endpoint) else { return false };
+    let Ok(url) = url::Url::parse(endpoint) else {
+        return false;
+    };
     let here = match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(address)) => address.is_loopback(),

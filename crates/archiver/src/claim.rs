@@ -25,7 +25,12 @@ impl<'a> Held<'a> {
         // Counted from before the answer: the store's lease began no earlier than this.
         let renewed = Instant::now();
         let claim = store.claim(job, holder, ttl).await?;
-        Ok(Self { store, claim, ttl, renewed })
+        Ok(Self {
+            store,
+            claim,
+            ttl,
+            renewed,
+        })
     }
 
     /// As [`take`](Held::take), waiting while somebody else holds it: longer than any lease runs unless it is renewed.

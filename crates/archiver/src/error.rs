@@ -63,7 +63,9 @@ impl Error {
             self,
             Self::Unavailable { .. }
                 | Self::Overtaken { .. }
-                | Self::Store(stream_store::Error::Unavailable { .. } | stream_store::Error::Claimed | stream_store::Error::Full)
+                | Self::Store(
+                    stream_store::Error::Unavailable { .. } | stream_store::Error::Claimed | stream_store::Error::Full
+                )
         )
     }
 }

@@ -94,7 +94,10 @@ pub struct History {
 impl History {
     /// Without an archive, what the store does not hold does not exist.
     pub fn new(store: Arc<dyn LogStore>, archive: Option<Arc<Archive>>) -> Self {
-        Self { store, old: archive.map(|archive| Arc::new(Old::new(archive))) }
+        Self {
+            store,
+            old: archive.map(|archive| Arc::new(Old::new(archive))),
+        }
     }
 
     /// Looks a job up for somebody who may read what belongs to any of `owners`.
@@ -160,14 +163,23 @@ impl History {
     async fn completed(&self, job: &JobId, record: JobRecord) -> Result<Found> {
         let forgotten = record.state == State::Ended && record.held().is_none() && record.head > Seq::ZERO;
         let Some(old) = self.old.as_ref().filter(|_| forgotten) else {
-            return Ok(Found { record, storage: Storage::Recent });
+            return Ok(Found {
+                record,
+                storage: Storage::Recent,
+            });
         };
         match old.manifest(job, Some(record.revision)).await {
             Ok(Some(manifest)) if manifest.owner == record.owner => Ok(found_archived(&manifest, record.revision)),
-            Ok(_) => Ok(Found { record, storage: Storage::Archive }),
+            Ok(_) => Ok(Found {
+                record,
+                storage: Storage::Archive,
+            }),
             Err(error) => {
                 tracing::warn!(%job, error = &error as &dyn std::error::Error, "answering from the small record");
-                Ok(Found { record, storage: Storage::Archive })
+                Ok(Found {
+                    record,
+                    storage: Storage::Archive,
+                })
             }
         }
     }
@@ -196,14 +208,21 @@ impl History {
         let (head, count) = (record.head, limit.entries.clamp(1, READ_LIMIT));
         let (spans, kept) = match cursor {
             Cursor::After(after) => (places::forward(after, head, count, &record.unused), Kept::Oldest),
-            Cursor::Before(before) => (places::back(before.prev().min(head), count, &record.unused), Kept::Newest),
+            Cursor::Before(before) => (
+                places::back(before.prev().min(head), count, &record.unused),
+                Kept::Newest,
+            ),
             Cursor::Newest => (places::back(head, count, &record.unused), Kept::Newest),
         };
         let mut gathered = self.gather(job, &mut view, &spans, &mut Ahead::default()).await?;
         fit(&mut gathered.entries, limit.bytes, kept);
         let unused = &view.found.record.unused;
-        let (first, last) = (gathered.entries.first().map(|e| e.seq), gathered.entries.last().map(|e| e.seq));
-        let older = first.filter(|first| !places::back(before_of(*first, &gathered.entries).prev(), 1, unused).is_empty());
+        let (first, last) = (
+            gathered.entries.first().map(|e| e.seq),
+            gathered.entries.last().map(|e| e.seq),
+        );
+        let older =
+            first.filter(|first| !places::back(before_of(*first, &gathered.entries).prev(), 1, unused).is_empty());
         let newer = |last: Seq| !places::forward(last, head, 1, unused).is_empty();
         let (next_after, has_more) = match cursor {
             Cursor::After(after) => {
@@ -213,7 +232,13 @@ impl History {
             _ => (last, older.is_some()),
         };
         let next_before = older.map(|first| before_of(first, &gathered.entries));
-        Ok(Page { storage: gathered.storage(view.found.storage), entries: gathered.entries, next_before, next_after, has_more })
+        Ok(Page {
+            storage: gathered.storage(view.found.storage),
+            entries: gathered.entries,
+            next_before,
+            next_after,
+            has_more,
+        })
     }
 
     /// Everything from after `after` up to what is the end now, oldest first, a part at a time: for a download.
@@ -273,7 +298,10 @@ impl History {
                             continue;
                         }
                         // After a fail-over, places just seen may turn out to be unused.
-                        if places::missing(newer, &recent).iter().any(|hole| unused_in(*hole, &unused) != hole.len()) {
+                        if places::missing(newer, &recent)
+                            .iter()
+                            .any(|hole| unused_in(*hole, &unused) != hole.len())
+                        {
                             return Err(Error::damaged(format!("the store does not hold all of {newer}")));
                         }
                     }
@@ -293,10 +321,18 @@ impl History {
                     },
                     None => Vec::new(),
                 };
-                let ts = entries.first().or(recent.first()).map_or(view.found.record.touched, |entry| entry.recorded.ts);
+                let ts = entries
+                    .first()
+                    .or(recent.first())
+                    .map_or(view.found.record.touched, |entry| entry.recorded.ts);
                 let unused = &view.found.record.unused;
                 let holes = places::missing(older, &entries);
-                entries.extend(holes.into_iter().filter(|hole| unused_in(*hole, unused) == 0).map(|hole| gap(hole, ts)));
+                entries.extend(
+                    holes
+                        .into_iter()
+                        .filter(|hole| unused_in(*hole, unused) == 0)
+                        .map(|hole| gap(hole, ts)),
+                );
                 entries.sort_by_key(|entry| entry.seq);
                 gathered.entries.append(&mut entries);
             }
@@ -304,7 +340,9 @@ impl History {
             gathered.entries.extend(recent);
             return Ok(());
         }
-        Err(Error::damaged("what the store holds changes faster than it can be read"))
+        Err(Error::damaged(
+            "what the store holds changes faster than it can be read",
+        ))
     }
 }
 
@@ -329,8 +367,13 @@ impl Walk {
         // Frames mostly begin at 1, 1001, 2001 …: a part that ends there is one frame.
         let count = READ_LIMIT - self.after.get() % READ_LIMIT;
         let spans = places::forward(self.after, self.head, count, unused);
-        let Some(last) = spans.last().map(|span| span.last()) else { return Ok(None) };
-        let gathered = self.history.gather(&self.job, &mut self.view, &spans, &mut self.ahead).await?;
+        let Some(last) = spans.last().map(|span| span.last()) else {
+            return Ok(None);
+        };
+        let gathered = self
+            .history
+            .gather(&self.job, &mut self.view, &spans, &mut self.ahead)
+            .await?;
         self.after = last;
         Ok(Some(gathered.entries))
     }
@@ -344,7 +387,11 @@ pub(crate) struct View {
 
 impl View {
     pub(crate) fn readable(&self) -> Result<&JobRecord> {
-        if self.found.record.state == State::Erased { Err(Error::Erased) } else { Ok(&self.found.record) }
+        if self.found.record.state == State::Erased {
+            Err(Error::Erased)
+        } else {
+            Ok(&self.found.record)
+        }
     }
 
     /// From where on the store is asked.
@@ -391,7 +438,10 @@ impl Gathered {
 fn found_archived(manifest: &Manifest, revision: u32) -> Found {
     let mut record = manifest.record();
     record.revision = record.revision.max(revision);
-    Found { record, storage: Storage::Archive }
+    Found {
+        record,
+        storage: Storage::Archive,
+    }
 }
 
 /// Whether a manifest tells the whole log, so that the store need not be asked.
@@ -400,13 +450,24 @@ fn is_whole(manifest: &Manifest) -> bool {
 }
 
 fn unused_in(span: Span, unused: &[Span]) -> u64 {
-    unused.iter().filter_map(|unused| unused.overlap(span)).map(Span::len).sum()
+    unused
+        .iter()
+        .filter_map(|unused| unused.overlap(span))
+        .map(Span::len)
+        .sum()
 }
 
 /// Says that entries are missing, in the place of the last of them.
 fn gap(span: Span, ts: Timestamp) -> LogEntry {
-    let event = LogEvent::Gap { lines: None, span: Some(span), reason: GapReason::ArchiveMissing };
-    LogEntry { seq: span.last(), recorded: Recorded { ts, phase: None, event } }
+    let event = LogEvent::Gap {
+        lines: None,
+        span: Some(span),
+        reason: GapReason::ArchiveMissing,
+    };
+    LogEntry {
+        seq: span.last(),
+        recorded: Recorded { ts, phase: None, event },
+    }
 }
 
 /// Where the page before one that begins with `first` ends: a gap stands for all the places it covers.

@@ -24,7 +24,13 @@ const SEGMENTS: &str = "segments";
 impl Layout {
     /// `prefix` is already checked to be made of safe parts; empty means the bucket's top.
     pub(crate) fn new(prefix: &str) -> Self {
-        Self { root: prefix.split('/').filter(|part| !part.is_empty()).map(PathPart::from).collect() }
+        Self {
+            root: prefix
+                .split('/')
+                .filter(|part| !part.is_empty())
+                .map(PathPart::from)
+                .collect(),
+        }
     }
 
     /// Where all jobs are.
@@ -46,7 +52,8 @@ impl Layout {
     }
 
     pub(crate) fn segment(&self, job: &JobId, first: Seq, sha256: &Digest) -> Path {
-        self.segments(job).join(format!("{:016}-{}.ndjson.zst", first.get(), sha256.short()))
+        self.segments(job)
+            .join(format!("{:016}-{}.ndjson.zst", first.get(), sha256.short()))
     }
 
     /// A name for trying out whether the archive takes writes.
@@ -82,7 +89,10 @@ mod tests {
         let layout = Layout::new("logs/prod");
         let seq = Seq::new(50_001).expect("small");
         let digest = Digest::of(b"abc");
-        assert_eq!(layout.manifest(&job("j1"), 12).as_ref(), "logs/prod/jobs/j1/manifest-12.json");
+        assert_eq!(
+            layout.manifest(&job("j1"), 12).as_ref(),
+            "logs/prod/jobs/j1/manifest-12.json"
+        );
         assert_eq!(
             layout.segment(&job("j1"), seq, &digest).as_ref(),
             "logs/prod/jobs/j1/segments/0000000000050001-ba7816bf8f01cfea.ndjson.zst"

@@ -122,7 +122,11 @@ impl Manifest {
 
     /// Everything but the segments and the time of the last word, to tell whether a new manifest would say anything.
     fn clone_head(&self) -> Self {
-        Self { segments: Vec::new(), touched: Timestamp::default(), ..self.clone_shallow() }
+        Self {
+            segments: Vec::new(),
+            touched: Timestamp::default(),
+            ..self.clone_shallow()
+        }
     }
 
     fn clone_shallow(&self) -> Self {
@@ -201,10 +205,18 @@ impl Manifest {
         if json.len() > MANIFEST_BYTES {
             return Err(Error::damaged("a manifest is too long"));
         }
-        let manifest: Self = serde_json::from_slice(json)
-            .map_err(|error| Error::damaged(format!("a manifest is not one (line {}, column {})", error.line(), error.column())))?;
+        let manifest: Self = serde_json::from_slice(json).map_err(|error| {
+            Error::damaged(format!(
+                "a manifest is not one (line {}, column {})",
+                error.line(),
+                error.column()
+            ))
+        })?;
         if manifest.format != FORMAT {
-            return Err(Error::damaged(format!("a manifest has the form {}, this program reads {FORMAT}", manifest.format)));
+            return Err(Error::damaged(format!(
+                "a manifest has the form {}, this program reads {FORMAT}",
+                manifest.format
+            )));
         }
         if manifest.job != *job {
             return Err(Error::damaged("a manifest belongs to another job"));

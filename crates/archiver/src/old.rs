@@ -53,7 +53,10 @@ struct Known {
 
 impl Old {
     pub(crate) fn new(archive: Arc<Archive>) -> Self {
-        Self { archive, remembered: Mutex::default() }
+        Self {
+            archive,
+            remembered: Mutex::default(),
+        }
     }
 
     /// The manifest, as remembered; none when it is not, or no longer to be believed. `revision` is the store's, where the
@@ -98,7 +101,10 @@ impl Old {
         revision: Option<u32>,
         ahead: &mut Ahead,
     ) -> Result<Vec<LogEntry>> {
-        if let Some(manifest) = self.remembered(job, revision).filter(|manifest| manifest.through >= span.last()) {
+        if let Some(manifest) = self
+            .remembered(job, revision)
+            .filter(|manifest| manifest.through >= span.last())
+        {
             match self.read_by(&manifest, span, ahead).await {
                 Ok(Some(entries)) => return Ok(entries),
                 // A segment has been replaced, or the manifest remembered was wrong about it: look again.
@@ -108,7 +114,9 @@ impl Old {
         }
         let mut entries = Vec::new();
         for _ in 0..2 {
-            let Some(manifest) = self.fresh(job, revision).await? else { return Ok(Vec::new()) };
+            let Some(manifest) = self.fresh(job, revision).await? else {
+                return Ok(Vec::new());
+            };
             match self.read_by(&manifest, span, ahead).await? {
                 Some(read) => return Ok(read),
                 None => entries = self.what_is_left(&manifest, span, ahead).await?,
@@ -146,14 +154,19 @@ impl Old {
         entries: &mut Vec<LogEntry>,
     ) -> Result<bool> {
         let frames = segment.frames_of(span);
-        let Some(range) = range_of(segment, &frames) else { return Ok(true) };
-        let Some(bytes) = self.fetch(&manifest.job, segment, range.clone(), ahead).await? else { return Ok(false) };
+        let Some(range) = range_of(segment, &frames) else {
+            return Ok(true);
+        };
+        let Some(bytes) = self.fetch(&manifest.job, segment, range.clone(), ahead).await? else {
+            return Ok(false);
+        };
         for index in frames {
             let from = segment.frames[index].offset - range.start;
             let to = segment.frame_end(index) - range.start;
             let compressed = usize::try_from(from).ok().zip(usize::try_from(to).ok());
             let compressed = compressed.and_then(|(from, to)| bytes.get(from..to));
-            let raw = segment::decode_frame(compressed.ok_or_else(|| crate::Error::damaged("a segment is too short"))?)?;
+            let raw =
+                segment::decode_frame(compressed.ok_or_else(|| crate::Error::damaged("a segment is too short"))?)?;
             decode_span(&raw, span, &manifest.unused, entries)?;
         }
         Ok(true)
@@ -170,7 +183,9 @@ impl Old {
             return Ok(Some(bytes));
         }
         let wide = ahead.widened(segment, &range);
-        let Some(bytes) = self.archive.segment_range(job, segment, wide.clone()).await? else { return Ok(None) };
+        let Some(bytes) = self.archive.segment_range(job, segment, wide.clone()).await? else {
+            return Ok(None);
+        };
         if bytes.len() as u64 != wide.end - wide.start {
             return Err(crate::Error::damaged("a segment is shorter than its manifest says"));
         }
@@ -263,9 +278,21 @@ impl Remembered {
         }
         self.uses += 1;
         self.weight += manifest.weight();
-        self.manifests.insert(job.clone(), Known { manifest, at: Instant::now(), revision, used: self.uses });
+        self.manifests.insert(
+            job.clone(),
+            Known {
+                manifest,
+                at: Instant::now(),
+                revision,
+                used: self.uses,
+            },
+        );
         while self.weight > REMEMBERED_BYTES || self.manifests.len() > REMEMBERED {
-            let oldest = self.manifests.iter().min_by_key(|(_, known)| known.used).map(|(job, _)| job.clone());
+            let oldest = self
+                .manifests
+                .iter()
+                .min_by_key(|(_, known)| known.used)
+                .map(|(job, _)| job.clone());
             match oldest {
                 Some(oldest) => self.lose(&oldest),
                 None => break,

@@ -65,7 +65,10 @@ mod tests {
     }
 
     fn places(spans: &[Span]) -> Vec<u64> {
-        spans.iter().flat_map(|span| span.first().get()..=span.last().get()).collect()
+        spans
+            .iter()
+            .flat_map(|span| span.first().get()..=span.last().get())
+            .collect()
     }
 
     fn holes() -> impl Strategy<Value = Vec<Span>> {

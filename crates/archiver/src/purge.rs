@@ -90,8 +90,16 @@ async fn mask(store: &dyn LogStore, archive: Option<&Archive>, job: &JobId, purg
     if record.as_ref().is_some_and(|record| record.state == State::Erased) {
         return Err(Error::Erased);
     }
-    let mut purged = Purged { recent: false, archive: false, revision: record.as_ref().map_or(0, |r| r.revision) };
-    if record.as_ref().and_then(JobRecord::held).is_some_and(|held| held.contains(seq)) {
+    let mut purged = Purged {
+        recent: false,
+        archive: false,
+        revision: record.as_ref().map_or(0, |r| r.revision),
+    };
+    if record
+        .as_ref()
+        .and_then(JobRecord::held)
+        .is_some_and(|held| held.contains(seq))
+    {
         if let Some(entry) = store.read(job, one(seq)?).await?.pop() {
             purged.recent = true;
             if let Some(masked) = blank(&entry)? {
@@ -111,7 +119,9 @@ async fn mask(store: &dyn LogStore, archive: Option<&Archive>, job: &JobId, purg
             if let Some(entry) = archived_entry(archive, &manifest, seq).await? {
                 purged.archive = true;
                 if let Some(masked) = blank(&entry)? {
-                    manifest.revision = purged.revision.max(manifest.revision.saturating_add(u32::from(!purged.recent)));
+                    manifest.revision = purged
+                        .revision
+                        .max(manifest.revision.saturating_add(u32::from(!purged.recent)));
                     manifest.note(purge);
                     rewrite(archive, &mut manifest, &[masked]).await?;
                 }
@@ -125,7 +135,9 @@ async fn mask(store: &dyn LogStore, archive: Option<&Archive>, job: &JobId, purg
     if purged.recent || purged.archive {
         Ok(purged)
     } else {
-        Err(Error::Setting { problem: format!("the job has no entry {seq}") })
+        Err(Error::Setting {
+            problem: format!("the job has no entry {seq}"),
+        })
     }
 }
 
@@ -134,7 +146,11 @@ async fn mask(store: &dyn LogStore, archive: Option<&Archive>, job: &JobId, purg
 pub(crate) async fn rewrite(archive: &Archive, manifest: &mut Manifest, masked: &[LogEntry]) -> Result<()> {
     for described in manifest.segments.clone() {
         let (first, last) = (described.first, described.last);
-        let within: Vec<_> = masked.iter().filter(|entry| (first..=last).contains(&entry.seq)).cloned().collect();
+        let within: Vec<_> = masked
+            .iter()
+            .filter(|entry| (first..=last).contains(&entry.seq))
+            .cloned()
+            .collect();
         if within.is_empty() {
             continue;
         }
@@ -150,23 +166,45 @@ pub(crate) async fn rewrite(archive: &Archive, manifest: &mut Manifest, masked: 
 }
 
 async fn erase(store: &dyn LogStore, archive: Option<&Archive>, job: &JobId, erasure: Erasure) -> Result<Purged> {
-    let mut purged = Purged { recent: false, archive: false, revision: 0 };
+    let mut purged = Purged {
+        recent: false,
+        archive: false,
+        revision: 0,
+    };
     match store.erase(job, &erasure.by, &erasure.why, erasure.at).await {
-        Ok(revision) => purged = Purged { recent: true, revision, ..purged },
+        Ok(revision) => {
+            purged = Purged {
+                recent: true,
+                revision,
+                ..purged
+            }
+        }
         Err(stream_store::Error::NoSuchJob) => {}
         Err(error) => return Err(error.into()),
     }
     if let Some(archive) = archive {
         if let Some(revision) = erase_manifest(archive, job, erasure, purged.revision).await? {
-            purged = Purged { archive: true, revision, ..purged };
+            purged = Purged {
+                archive: true,
+                revision,
+                ..purged
+            };
         }
     }
-    if purged.recent || purged.archive { Ok(purged) } else { Err(Error::NoSuchJob) }
+    if purged.recent || purged.archive {
+        Ok(purged)
+    } else {
+        Err(Error::NoSuchJob)
+    }
 }
 
 /// Brings the archive up with a store that says a job was erased.
 pub(crate) async fn erase_archived(archive: &Archive, job: &JobId, record: &JobRecord) -> Result<()> {
-    let nobody = || Erasure { at: record.touched, by: String::new(), why: String::new() };
+    let nobody = || Erasure {
+        at: record.touched,
+        by: String::new(),
+        why: String::new(),
+    };
     let erasure = record.erased.clone().unwrap_or_else(nobody);
     erase_manifest(archive, job, erasure, record.revision).await?;
     Ok(())
@@ -174,7 +212,9 @@ pub(crate) async fn erase_archived(archive: &Archive, job: &JobId, record: &JobR
 
 /// Writes the manifest that names nothing, then takes the text away; none when the archive does not know the job.
 async fn erase_manifest(archive: &Archive, job: &JobId, erasure: Erasure, revision: u32) -> Result<Option<u32>> {
-    let Some(mut manifest) = archive.job(job).await? else { return Ok(None) };
+    let Some(mut manifest) = archive.job(job).await? else {
+        return Ok(None);
+    };
     if manifest.state != State::Erased {
         manifest.erase(erasure, revision);
         archive.put_manifest(&mut manifest).await?;
@@ -186,7 +226,9 @@ async fn erase_manifest(archive: &Archive, job: &JobId, erasure: Erasure, revisi
 
 pub(crate) async fn archived_entry(archive: &Archive, manifest: &Manifest, seq: Seq) -> Result<Option<LogEntry>> {
     let span = one(seq)?;
-    let Some(described) = manifest.segments_of(span).first() else { return Ok(None) };
+    let Some(described) = manifest.segments_of(span).first() else {
+        return Ok(None);
+    };
     let bytes = archive.segment(&manifest.job, described).await?;
     let bytes = bytes.ok_or_else(|| Error::damaged("a segment that the manifest names is not there"))?;
     let mut found = None;
@@ -203,8 +245,17 @@ pub(crate) async fn archived_entry(archive: &Archive, manifest: &Manifest, seq: 
 
 /// The line without its text; none when it is without already.
 fn blank(entry: &LogEntry) -> Result<Option<LogEntry>> {
-    let LogEvent::Line { source, text, class, masked, .. } = &entry.recorded.event else {
-        return Err(Error::Setting { problem: format!("entry {} is not a line: it has no text", entry.seq) });
+    let LogEvent::Line {
+        source,
+        text,
+        class,
+        masked,
+        ..
+    } = &entry.recorded.event
+    else {
+        return Err(Error::Setting {
+            problem: format!("entry {} is not a line: it has no text", entry.seq),
+        });
     };
     let blanked = redact::system_text("[REDACTED]");
     if *text == blanked && masked.iter().any(|masked| masked.rule == RULE) {
@@ -213,12 +264,20 @@ fn blank(entry: &LogEntry) -> Result<Option<LogEntry>> {
     let mut masked = masked.clone();
     masked.push(Masked { rule: RULE, count: 1 });
     // The full length goes as well: it says something about what was there.
-    let event = LogEvent::Line { source: *source, text: blanked, class: *class, cut: None, masked };
+    let event = LogEvent::Line {
+        source: *source,
+        text: blanked,
+        class: *class,
+        cut: None,
+        masked,
+    };
     let mut entry = entry.clone();
     entry.recorded.event = event;
     Ok(Some(entry))
 }
 
 fn one(seq: Seq) -> Result<Span> {
-    Span::new(seq, seq).map_err(|_| Error::Setting { problem: "entries are numbered from 1 on".to_owned() })
+    Span::new(seq, seq).map_err(|_| Error::Setting {
+        problem: "entries are numbered from 1 on".to_owned(),
+    })
 }

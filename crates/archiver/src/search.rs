@@ -25,9 +25,13 @@ impl Query {
     /// [`Error::Setting`] when `text` is empty or longer than [`QUERY_BYTES`].
     pub fn new(text: &str) -> Result<Self> {
         if text.is_empty() || text.len() > QUERY_BYTES {
-            return Err(Error::Setting { problem: format!("a query is 1 to {QUERY_BYTES} bytes long") });
+            return Err(Error::Setting {
+                problem: format!("a query is 1 to {QUERY_BYTES} bytes long"),
+            });
         }
-        Ok(Self { folded: text.to_lowercase() })
+        Ok(Self {
+            folded: text.to_lowercase(),
+        })
     }
 
     /// Whether the query stands in `text`.
@@ -97,6 +101,12 @@ impl History {
         let has_more = !places::back(top, 1, &view.found.record.unused).is_empty();
         let storage = met.storage(view.found.storage);
         let next_after = hits.last().map(|hit| hit.seq);
-        Ok(Page { entries: hits, storage, next_before: has_more.then(|| top.next()), next_after, has_more })
+        Ok(Page {
+            entries: hits,
+            storage,
+            next_before: has_more.then(|| top.next()),
+            next_after,
+            has_more,
+        })
     }
 }

@@ -87,7 +87,10 @@ impl SegmentRecord {
 
     /// The frames that may hold places of `span`, as indexes.
     pub(crate) fn frames_of(&self, span: Span) -> std::ops::Range<usize> {
-        let from = self.frames.partition_point(|frame| frame.first <= span.first()).saturating_sub(1);
+        let from = self
+            .frames
+            .partition_point(|frame| frame.first <= span.first())
+            .saturating_sub(1);
         let to = self.frames.partition_point(|frame| frame.first <= span.last());
         from..to
     }
@@ -98,14 +101,30 @@ impl SegmentRecord {
         if self.bytes > SEGMENT_BYTES as u64 {
             return Err("a segment is too long");
         }
-        let data = self.bytes.checked_sub(table_length(self.frames.len()) as u64).ok_or("a segment is too short")?;
+        let data = self
+            .bytes
+            .checked_sub(table_length(self.frames.len()) as u64)
+            .ok_or("a segment is too short")?;
         if self.entries == 0 || self.entries > self.last.get() - self.first.get() + 1 {
             return Err("a segment's count cannot be");
         }
-        let starts = self.frames.first().is_some_and(|frame| frame.offset == 0 && frame.first == self.first);
-        let rise = self.frames.windows(2).all(|pair| pair[0].first < pair[1].first && pair[0].offset < pair[1].offset);
-        let ends = self.frames.last().is_some_and(|frame| frame.first <= self.last && frame.offset < data);
-        if starts && rise && ends { Ok(()) } else { Err("a segment's frames are out of order") }
+        let starts = self
+            .frames
+            .first()
+            .is_some_and(|frame| frame.offset == 0 && frame.first == self.first);
+        let rise = self
+            .frames
+            .windows(2)
+            .all(|pair| pair[0].first < pair[1].first && pair[0].offset < pair[1].offset);
+        let ends = self
+            .frames
+            .last()
+            .is_some_and(|frame| frame.first <= self.last && frame.offset < data);
+        if starts && rise && ends {
+            Ok(())
+        } else {
+            Err("a segment's frames are out of order")
+        }
     }
 }
 
@@ -145,7 +164,12 @@ struct Run {
 
 impl Run {
     fn of(entry: &LogEntry) -> Self {
-        Self { first: entry.seq, last: entry.seq, entries: 1, newest: entry.recorded.ts }
+        Self {
+            first: entry.seq,
+            last: entry.seq,
+            entries: 1,
+            newest: entry.recorded.ts,
+        }
     }
 
     fn and(self, later: Run) -> Self {
@@ -160,7 +184,10 @@ impl Run {
 
 impl std::fmt::Debug for Encoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Encoder").field("bytes", &self.out.len()).field("open", &self.open).finish_non_exhaustive()
+        f.debug_struct("Encoder")
+            .field("bytes", &self.out.len())
+            .field("open", &self.open)
+            .finish_non_exhaustive()
     }
 }
 
@@ -170,7 +197,9 @@ impl Encoder {
     /// # Errors
     /// [`Error::Unavailable`] when there is no memory for a compressor.
     pub fn new() -> Result<Self> {
-        let compressor = compressor().map_err(|source| Error::Unavailable { source: Box::new(source) })?;
+        let compressor = compressor().map_err(|source| Error::Unavailable {
+            source: Box::new(source),
+        })?;
         Ok(Self {
             compressor,
             raw: Vec::new(),
@@ -197,7 +226,10 @@ impl Encoder {
         self.raw.push(b'\n');
         if self.raw.len() - start > FRAME_TARGET {
             self.raw.truncate(start);
-            return Err(Error::damaged(format!("entry {} is longer than {FRAME_TARGET} bytes", entry.seq)));
+            return Err(Error::damaged(format!(
+                "entry {} is longer than {FRAME_TARGET} bytes",
+                entry.seq
+            )));
         }
         let mut full = None;
         if start > 0 && self.raw.len() > FRAME_TARGET {
@@ -242,13 +274,18 @@ impl Encoder {
         let written = self
             .compressor
             .compress_to_buffer(&raw, &mut self.scratch)
-            .map_err(|source| Error::Unavailable { source: Box::new(source) })?;
+            .map_err(|source| Error::Unavailable {
+                source: Box::new(source),
+            })?;
         let full = if self.out.len() + written + table_length(self.frames.len() + 1) > SEGMENT_BYTES {
             self.take()
         } else {
             None
         };
-        self.frames.push(Frame { first: run.first, offset: self.out.len() as u64 });
+        self.frames.push(Frame {
+            first: run.first,
+            offset: self.out.len() as u64,
+        });
         self.sizes.push((small(written), small(raw.len())));
         self.out.extend_from_slice(&self.scratch[..written]);
         self.closed = Some(self.closed.map_or(run, |closed| closed.and(run)));
@@ -293,7 +330,10 @@ fn finished(run: Run, bytes: Vec<u8>, frames: Vec<Frame>) -> Segment {
         sha256: Digest::of(&bytes),
         frames,
     };
-    Segment { record, bytes: bytes.into() }
+    Segment {
+        record,
+        bytes: bytes.into(),
+    }
 }
 
 fn compressor() -> std::io::Result<zstd::bulk::Compressor<'static>> {
@@ -308,12 +348,20 @@ fn compressor() -> std::io::Result<zstd::bulk::Compressor<'static>> {
 /// # Errors
 /// [`Error::Damaged`] when the segment is not what its record says, or would become too long.
 pub fn replace(record: &SegmentRecord, bytes: &[u8], masked: &[LogEntry]) -> Result<Segment> {
-    let mut compressor = compressor().map_err(|source| Error::Unavailable { source: Box::new(source) })?;
+    let mut compressor = compressor().map_err(|source| Error::Unavailable {
+        source: Box::new(source),
+    })?;
     let (mut out, mut frames, mut sizes) = (Vec::with_capacity(bytes.len()), Vec::new(), Vec::new());
     for (index, frame) in record.frames.iter().enumerate() {
         let compressed = frame_bytes(record, bytes, index)?;
-        let last = record.frames.get(index + 1).map_or(record.last, |next| next.first.prev());
-        frames.push(Frame { first: frame.first, offset: out.len() as u64 });
+        let last = record
+            .frames
+            .get(index + 1)
+            .map_or(record.last, |next| next.first.prev());
+        frames.push(Frame {
+            first: frame.first,
+            offset: out.len() as u64,
+        });
         let raw = decode_frame(compressed)?;
         if !masked.iter().any(|entry| (frame.first..=last).contains(&entry.seq)) {
             out.extend_from_slice(compressed);
@@ -323,10 +371,16 @@ pub fn replace(record: &SegmentRecord, bytes: &[u8], masked: &[LogEntry]) -> Res
         let mut lines = Vec::with_capacity(raw.len());
         for entry in entries(&raw) {
             let entry = entry?;
-            masked.iter().find(|masked| masked.seq == entry.seq).unwrap_or(&entry).write_json(&mut lines);
+            masked
+                .iter()
+                .find(|masked| masked.seq == entry.seq)
+                .unwrap_or(&entry)
+                .write_json(&mut lines);
             lines.push(b'\n');
         }
-        let compressed = compressor.compress(&lines).map_err(|source| Error::Unavailable { source: Box::new(source) })?;
+        let compressed = compressor.compress(&lines).map_err(|source| Error::Unavailable {
+            source: Box::new(source),
+        })?;
         if lines.len() > FRAME_BYTES {
             return Err(Error::damaged("a frame would become too long"));
         }
@@ -337,7 +391,12 @@ pub fn replace(record: &SegmentRecord, bytes: &[u8], masked: &[LogEntry]) -> Res
     if out.len() > SEGMENT_BYTES {
         return Err(Error::damaged("a segment would become too long"));
     }
-    let run = Run { first: record.first, last: record.last, entries: record.entries, newest: record.newest };
+    let run = Run {
+        first: record.first,
+        last: record.last,
+        entries: record.entries,
+        newest: record.newest,
+    };
     Ok(finished(run, out, frames))
 }
 
@@ -376,7 +435,10 @@ fn write_table(out: &mut Vec<u8>, sizes: &[(u32, u32)]) {
 pub fn seek_table(bytes: &[u8]) -> Result<Vec<(u32, u32)>> {
     let bad = || Error::damaged("a segment's seek table is not one");
     let word = |at: usize| -> Result<u32> {
-        let four = bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).ok_or_else(bad)?;
+        let four = bytes
+            .get(at..at + 4)
+            .and_then(|four| four.try_into().ok())
+            .ok_or_else(bad)?;
         Ok(u32::from_le_bytes(four))
     };
     let foot = bytes.len().checked_sub(TABLE_FOOT).ok_or_else(bad)?;
@@ -384,8 +446,12 @@ pub fn seek_table(bytes: &[u8]) -> Result<Vec<(u32, u32)>> {
         return Err(bad());
     }
     let count = word(foot)? as usize;
-    let length = count.checked_mul(TABLE_ROW).and_then(|rows| rows.checked_add(TABLE_HEAD + TABLE_FOOT));
-    let start = length.and_then(|length| bytes.len().checked_sub(length)).ok_or_else(bad)?;
+    let length = count
+        .checked_mul(TABLE_ROW)
+        .and_then(|rows| rows.checked_add(TABLE_HEAD + TABLE_FOOT));
+    let start = length
+        .and_then(|length| bytes.len().checked_sub(length))
+        .ok_or_else(bad)?;
     if word(start)? != SKIPPABLE || word(start + 4)? as usize != table_length(count) - TABLE_HEAD {
         return Err(bad());
     }
@@ -402,8 +468,12 @@ pub fn seek_table(bytes: &[u8]) -> Result<Vec<(u32, u32)>> {
 /// One frame's bytes within the whole segment.
 fn frame_bytes<'a>(record: &SegmentRecord, bytes: &'a [u8], index: usize) -> Result<&'a [u8]> {
     let from = record.frames.get(index).map(|frame| frame.offset).unwrap_or(u64::MAX);
-    let range = usize::try_from(from).ok().zip(usize::try_from(record.frame_end(index)).ok());
-    range.and_then(|(from, to)| bytes.get(from..to)).ok_or_else(|| Error::damaged("a segment is shorter than it says"))
+    let range = usize::try_from(from)
+        .ok()
+        .zip(usize::try_from(record.frame_end(index)).ok());
+    range
+        .and_then(|(from, to)| bytes.get(from..to))
+        .ok_or_else(|| Error::damaged("a segment is shorter than it says"))
 }
 
 /// A frame's lines. Holds at most [`FRAME_BYTES`], whatever the frame claims.
@@ -412,10 +482,16 @@ fn frame_bytes<'a>(record: &SegmentRecord, bytes: &'a [u8], index: usize) -> Res
 /// [`Error::Damaged`] when it is no frame, its checksum does not fit, or it claims to be longer.
 pub fn decode_frame(compressed: &[u8]) -> Result<Vec<u8>> {
     let claimed = zstd::zstd_safe::get_frame_content_size(compressed).ok().flatten();
-    let claimed = claimed.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= FRAME_BYTES);
+    let claimed = claimed
+        .and_then(|size| usize::try_from(size).ok())
+        .filter(|size| *size <= FRAME_BYTES);
     let size = claimed.ok_or_else(|| Error::damaged("a frame's length is missing or too great"))?;
     let raw = zstd::bulk::decompress(compressed, size).map_err(|_| Error::damaged("a frame does not decompress"))?;
-    if raw.len() == size { Ok(raw) } else { Err(Error::damaged("a frame is shorter than it says")) }
+    if raw.len() == size {
+        Ok(raw)
+    } else {
+        Err(Error::damaged("a frame is shorter than it says"))
+    }
 }
 
 /// The entries of a frame's lines, one at a time.
@@ -426,11 +502,17 @@ pub fn entries(raw: &[u8]) -> impl Iterator<Item = Result<LogEntry>> + '_ {
 /// The lines of a frame.
 pub(crate) fn lines(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
     let raw = raw.strip_suffix(b"\n").unwrap_or(raw);
-    (!raw.is_empty()).then(|| raw.split(|byte| *byte == b'\n')).into_iter().flatten()
+    (!raw.is_empty())
+        .then(|| raw.split(|byte| *byte == b'\n'))
+        .into_iter()
+        .flatten()
 }
 
 /// The entry on one line of a frame.
-#[expect(clippy::disallowed_methods, reason = "a segment holds what a store held, and that was redacted")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a segment holds what a store held, and that was redacted"
+)]
 pub(crate) fn decode_line(line: &[u8]) -> Result<LogEntry> {
     log_model::entry::decode_trusted(line).map_err(|error| Error::damaged(format!("in a segment, {error}")))
 }
@@ -447,7 +529,10 @@ pub(crate) fn verify(
     mut each: impl FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
     if bytes.len() as u64 != record.bytes || Digest::of(bytes) != record.sha256 {
-        return Err(Error::damaged(format!("segment {} is not what was written", record.first)));
+        return Err(Error::damaged(format!(
+            "segment {} is not what was written",
+            record.first
+        )));
     }
     let table = seek_table(bytes)?;
     let offsets = table.iter().scan(0_u64, |at, (compressed, _)| {
@@ -456,7 +541,10 @@ pub(crate) fn verify(
         Some(offset)
     });
     if !offsets.eq(record.frames.iter().map(|frame| frame.offset)) {
-        return Err(Error::damaged(format!("segment {} has other frames than its manifest says", record.first)));
+        return Err(Error::damaged(format!(
+            "segment {} has other frames than its manifest says",
+            record.first
+        )));
     }
     let (mut expected, mut count) = (record.first, 0);
     for (index, frame) in record.frames.iter().enumerate() {
@@ -464,17 +552,26 @@ pub(crate) fn verify(
         for (at, line) in lines(&raw).enumerate() {
             let seq = place_of(line)?;
             if at == 0 && seq != frame.first {
-                return Err(Error::damaged(format!("a frame begins with {seq}, not {}", frame.first)));
+                return Err(Error::damaged(format!(
+                    "a frame begins with {seq}, not {}",
+                    frame.first
+                )));
             }
             if seq != expected && seq != skip_unused(expected, unused) && !is_unused(seq, unused) {
-                return Err(Error::damaged(format!("segment {} has {seq} where {expected} should be", record.first)));
+                return Err(Error::damaged(format!(
+                    "segment {} has {seq} where {expected} should be",
+                    record.first
+                )));
             }
             (expected, count) = (seq.next(), count + 1);
         }
         each(&raw)?;
     }
     if count != record.entries || expected != record.last.next() {
-        return Err(Error::damaged(format!("segment {} does not hold what it says", record.first)));
+        return Err(Error::damaged(format!(
+            "segment {} does not hold what it says",
+            record.first
+        )));
     }
     Ok(())
 }

@@ -150,7 +150,16 @@ pub async fn sweep_until(
     policy: &Policy,
     stop: &Stop,
 ) -> Result<Swept> {
-    let mut sweep = Sweep { store, archive, redactor, now, policy, stop, swept: Swept::default(), archive_away: false };
+    let mut sweep = Sweep {
+        store,
+        archive,
+        redactor,
+        now,
+        policy,
+        stop,
+        swept: Swept::default(),
+        archive_away: false,
+    };
     sweep.drop_unopened().await?;
     let (mut cursor, mut later) = (None, Vec::new());
     loop {
@@ -211,7 +220,9 @@ impl Sweep<'_> {
         while !later.is_empty() {
             let mut still = Vec::new();
             for job in later {
-                let Some(record) = self.store.job(&job).await? else { continue };
+                let Some(record) = self.store.job(&job).await? else {
+                    continue;
+                };
                 if !self.attend(&job, record).await? {
                     still.push(job);
                 }
@@ -295,7 +306,10 @@ impl Sweep<'_> {
                 return Ok(true);
             }
             let mut encoder = Encoder::new()?;
-            if self.is_worth_a_segment(job, record, record.archived, &mut encoder).await? {
+            if self
+                .is_worth_a_segment(job, record, record.archived, &mut encoder)
+                .await?
+            {
                 return Ok(true);
             }
         }
@@ -307,12 +321,18 @@ impl Sweep<'_> {
         let first = places::forward(span.first().prev(), span.last(), 1, &record.unused);
         let Some(first) = first.first() else { return Ok(false) };
         let oldest = self.store.read(job, *first).await?;
-        Ok(oldest.first().is_none_or(|entry| self.is_old(entry.recorded.ts, record)))
+        Ok(oldest
+            .first()
+            .is_none_or(|entry| self.is_old(entry.recorded.ts, record)))
     }
 
     /// Up to where a job may be copied now.
     fn copy_limit(&self, record: &JobRecord) -> Seq {
-        if record.state == State::Ended { record.head } else { record.confirmed.min(record.head) }
+        if record.state == State::Ended {
+            record.head
+        } else {
+            record.confirmed.min(record.head)
+        }
     }
 
     /// Whether all of it is to be copied, however little is left.
@@ -332,10 +352,14 @@ impl Sweep<'_> {
         let known = self.archive.job(job).await?;
         let mut manifest = known.unwrap_or_else(|| Manifest::new(job, &record));
         if manifest.owner != record.owner {
-            return Err(Error::damaged("the archive holds a job of this name that belongs to somebody else"));
+            return Err(Error::damaged(
+                "the archive holds a job of this name that belongs to somebody else",
+            ));
         }
         if manifest.state == State::Erased {
-            return Err(Error::damaged("the archive says that this job was erased, the store holds it still"));
+            return Err(Error::damaged(
+                "the archive says that this job was erased, the store holds it still",
+            ));
         }
         // The last sweep may have been killed right after its manifest.
         if manifest.through > record.archived {
@@ -365,7 +389,9 @@ impl Sweep<'_> {
                 )));
             }
             let worth = self.copies_whole(record) && manifest.through < record.head
-                || self.is_worth_a_segment(job, record, manifest.through, &mut encoder).await?;
+                || self
+                    .is_worth_a_segment(job, record, manifest.through, &mut encoder)
+                    .await?;
             encoder.clear();
             if !worth {
                 return Ok(());
@@ -465,8 +491,20 @@ impl Sweep<'_> {
         held: &mut Held<'_>,
     ) -> Result<()> {
         held.keep().await?;
-        let Segment { record: described, bytes } = segment;
-        write_and_compare(self.archive, job, Segment { record: described.clone(), bytes }, &record.unused).await?;
+        let Segment {
+            record: described,
+            bytes,
+        } = segment;
+        write_and_compare(
+            self.archive,
+            job,
+            Segment {
+                record: described.clone(),
+                bytes,
+            },
+            &record.unused,
+        )
+        .await?;
         *record = self.store.job(job).await?.ok_or(Error::NoSuchJob)?;
         if record.state == State::Erased {
             return Err(Error::Erased);
@@ -504,7 +542,10 @@ impl Sweep<'_> {
             }
         }
         if none_left {
-            return Ok(self.store.forget(job, record.head, self.policy.record_retention).await?);
+            return Ok(self
+                .store
+                .forget(job, record.head, self.policy.record_retention)
+                .await?);
         }
         let Some(through) = through else { return Ok(()) };
         let mut after = record.held_from.prev();
@@ -569,7 +610,16 @@ pub(crate) async fn write_and_compare(
 
 /// The entry as the redactor's rules of today would have it; none when they hide nothing more in it.
 pub(crate) fn rescanned(redactor: &Redactor, entry: &LogEntry) -> Option<LogEntry> {
-    let LogEvent::Line { source, text, class, cut, masked } = &entry.recorded.event else { return None };
+    let LogEvent::Line {
+        source,
+        text,
+        class,
+        cut,
+        masked,
+    } = &entry.recorded.event
+    else {
+        return None;
+    };
     let scrubbed = redactor.rescan(text)?;
     let mut all: Vec<Masked> = masked.clone();
     for new in scrubbed.masked {
@@ -578,7 +628,13 @@ pub(crate) fn rescanned(redactor: &Redactor, entry: &LogEntry) -> Option<LogEntr
             None => all.push(new),
         }
     }
-    let event = LogEvent::Line { source: *source, text: scrubbed.text, class: *class, cut: *cut, masked: all };
+    let event = LogEvent::Line {
+        source: *source,
+        text: scrubbed.text,
+        class: *class,
+        cut: *cut,
+        masked: all,
+    };
     let mut entry = entry.clone();
     entry.recorded.event = event;
     Some(entry)

@@ -28,7 +28,9 @@ impl ArchiveUrl {
         if path.is_absolute() {
             Ok(Self(Place::Folder(path.to_owned())))
         } else {
-            Err(setting("an archive's folder must be an absolute path, as in file:///var/lib/tailwater/archive"))
+            Err(setting(
+                "an archive's folder must be an absolute path, as in file:///var/lib/tailwater/archive",
+            ))
         }
     }
 
@@ -46,16 +48,25 @@ impl FromStr for ArchiveUrl {
         if let Some(rest) = text.strip_prefix("s3://") {
             let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
             if !is_bucket(bucket) {
-                return Err(setting("a bucket's name is 3 to 63 lower-case letters, digits, '.' or '-', as in s3://my-logs/prod; credentials come from the AWS_* variables"));
+                return Err(setting(
+                    "a bucket's name is 3 to 63 lower-case letters, digits, '.' or '-', as in s3://my-logs/prod; credentials come from the AWS_* variables",
+                ));
             }
             let prefix = prefix.trim_end_matches('/');
             if !prefix.is_empty() && !prefix.split('/').all(is_part) {
-                return Err(setting("a bucket's prefix is made of letters, digits, '_', '.' or '-', joined by single slashes, as in s3://my-logs/prod"));
+                return Err(setting(
+                    "a bucket's prefix is made of letters, digits, '_', '.' or '-', joined by single slashes, as in s3://my-logs/prod",
+                ));
             }
-            return Ok(Self(Place::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() }));
+            return Ok(Self(Place::Bucket {
+                bucket: bucket.to_owned(),
+                prefix: prefix.to_owned(),
+            }));
         }
         if text.starts_with("file://") {
-            let path = url::Url::parse(text).ok().filter(|url| url.query().is_none() && url.fragment().is_none());
+            let path = url::Url::parse(text)
+                .ok()
+                .filter(|url| url.query().is_none() && url.fragment().is_none());
             let path = path.and_then(|url| url.to_file_path().ok());
             let path = path.ok_or_else(|| setting("a folder is given as file:///path, with three slashes"))?;
             return Self::folder(&path);
@@ -78,12 +89,16 @@ impl fmt::Display for ArchiveUrl {
 }
 
 fn setting(problem: &str) -> Error {
-    Error::Setting { problem: problem.to_owned() }
+    Error::Setting {
+        problem: problem.to_owned(),
+    }
 }
 
 fn is_bucket(name: &str) -> bool {
     (3..=63).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-'))
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-'))
         && !name.starts_with(['.', '-'])
         && !name.ends_with(['.', '-'])
         && !name.contains("..")
@@ -93,7 +108,9 @@ fn is_part(part: &str) -> bool {
     !part.is_empty()
         && part != "."
         && part != ".."
-        && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+        && part
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }
 
 #[cfg(test)]
@@ -102,20 +119,41 @@ mod tests {
 
     #[test]
     fn an_address_reads_back_as_it_is_shown() {
-        for text in ["s3://my-logs", "s3://my-logs/prod", "s3://my-logs/a/b.c_d-e", "file:///var/lib/archive", "file:///a%20b"] {
+        for text in [
+            "s3://my-logs",
+            "s3://my-logs/prod",
+            "s3://my-logs/a/b.c_d-e",
+            "file:///var/lib/archive",
+            "file:///a%20b",
+        ] {
             let url: ArchiveUrl = text.parse().expect(text);
             assert_eq!(url.to_string(), text);
         }
-        assert_eq!("s3://my-logs/prod/".parse::<ArchiveUrl>().expect("fine").to_string(), "s3://my-logs/prod");
+        assert_eq!(
+            "s3://my-logs/prod/".parse::<ArchiveUrl>().expect("fine").to_string(),
+            "s3://my-logs/prod"
+        );
     }
 
     #[test]
     fn a_mistake_says_what_was_expected_and_repeats_nothing() {
-        for bad in
-            ["", "x", "s3://", "s3://My", "s3://key:hush@b/p", "s3://logs/a//b", "s3://logs/../x", "file://relative/hush", "file:rel", "http://hush"]
-        {
+        for bad in [
+            "",
+            "x",
+            "s3://",
+            "s3://My",
+            "s3://key:hush@b/p",
+            "s3://logs/a//b",
+            "s3://logs/../x",
+            "file://relative/hush",
+            "file:rel",
+            "http://hush",
+        ] {
             let error = bad.parse::<ArchiveUrl>().expect_err(bad).to_string();
-            assert!(!error.contains("hush") && error.contains("as in") | error.contains("file:///"), "{bad}: {error}");
+            assert!(
+                !error.contains("hush") && error.contains("as in") | error.contains("file:///"),
+                "{bad}: {error}"
+            );
         }
     }
 }

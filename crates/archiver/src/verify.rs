@@ -70,7 +70,12 @@ pub async fn verify(
     stop: &Stop,
 ) -> Result<Verified> {
     let mut verified = Verified::default();
-    let checked = Check { store, archive, rescan, policy };
+    let checked = Check {
+        store,
+        archive,
+        rescan,
+        policy,
+    };
     match job {
         Some(job) => {
             if !checked.job(job, &mut verified).await? {
@@ -118,17 +123,26 @@ impl Check<'_> {
             }
             if record.archived > manifest.through && record.state != State::Erased {
                 let (believed, held) = (record.archived, manifest.through);
-                verified.note(job, format!("the store believes that everything up to {believed} is archived, it is up to {held}"));
+                verified.note(
+                    job,
+                    format!("the store believes that everything up to {believed} is archived, it is up to {held}"),
+                );
             }
         }
         let mut hits = Vec::new();
         let mut expected = None;
         for described in &manifest.segments {
             if let Some(expected) = expected.filter(|expected| *expected < described.first) {
-                verified.note(job, format!("{expected} to {} are in no segment", described.first.prev()));
+                verified.note(
+                    job,
+                    format!("{expected} to {} are in no segment", described.first.prev()),
+                );
             }
             expected = Some(segment::skip_unused(described.last.next(), &manifest.unused));
-            match self.segment(&manifest, described, record.as_ref(), &mut hits, verified).await {
+            match self
+                .segment(&manifest, described, record.as_ref(), &mut hits, verified)
+                .await
+            {
                 Ok(()) => {}
                 Err(Error::Damaged { what }) => verified.note(job, what),
                 // Gone or moved on while it was read: somebody purges or sweeps it, and the next check sees it whole.
@@ -157,17 +171,27 @@ impl Check<'_> {
             // Replaced since the manifest was read, or missing.
             let now = self.archive.job(job).await?;
             let still = now.is_some_and(|now| now.segments.iter().any(|segment| segment == described));
-            return if still { Err(Error::damaged(format!("segment {} is missing", described.first))) } else { Ok(()) };
+            return if still {
+                Err(Error::damaged(format!("segment {} is missing", described.first)))
+            } else {
+                Ok(())
+            };
         };
         verified.segments += 1;
         segment::verify(described, &bytes, &manifest.unused, |raw| {
-            for entry in self.rescan.into_iter().flat_map(|redactor| segment::entries(raw).map(move |e| (redactor, e))) {
+            for entry in self
+                .rescan
+                .into_iter()
+                .flat_map(|redactor| segment::entries(raw).map(move |e| (redactor, e)))
+            {
                 hits.extend(rescanned(entry.0, &entry.1?));
             }
             Ok(())
         })?;
         verified.entries += described.entries;
-        let Some(record) = record.filter(|record| record.state != State::Erased) else { return Ok(()) };
+        let Some(record) = record.filter(|record| record.state != State::Erased) else {
+            return Ok(());
+        };
         let (_, both) = old::split(described.span(), record.held_from);
         let Some(both) = both else { return Ok(()) };
         let mut after = both.first().prev();
@@ -180,7 +204,9 @@ impl Check<'_> {
             for span in places::forward(after, last, READ_LIMIT, &record.unused) {
                 for entry in self.store.read(job, span).await? {
                     let same = archived.binary_search_by_key(&entry.seq, |entry| entry.seq).ok();
-                    let Some(same) = same.map(|at| &archived[at]) else { continue };
+                    let Some(same) = same.map(|at| &archived[at]) else {
+                        continue;
+                    };
                     if *same == entry {
                         verified.compared += 1;
                     } else if self.differs_still(job, &entry).await? {
@@ -195,7 +221,9 @@ impl Check<'_> {
 
     /// Whether an entry of the archive is not what the store has, read again: it may just be being masked.
     async fn differs_still(&self, job: &JobId, entry: &LogEntry) -> Result<bool> {
-        let Some(manifest) = self.archive.job(job).await? else { return Ok(false) };
+        let Some(manifest) = self.archive.job(job).await? else {
+            return Ok(false);
+        };
         let archived = crate::purge::archived_entry(self.archive, &manifest, entry.seq).await?;
         let stored = places::forward(entry.seq.prev(), entry.seq, 1, &[]);
         let Some(span) = stored.first() else { return Ok(false) };

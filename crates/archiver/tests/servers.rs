@@ -27,11 +27,29 @@ async fn ended_job(dir: &Path) -> (Arc<dyn LogStore>, JobId) {
     let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(&dir.join("log.db")).expect("a store"));
     let job = job("on-a-server");
     store.open(&job, &owner("ana"), T0).await.expect("opened");
-    let writer = store.join(&job, &WriterId::new("w").expect("a slot")).await.expect("joined");
-    let batch = Batch { writer: writer.id.clone(), fence: writer.fence, number: 1, events: lines(1..=2_400) };
+    let writer = store
+        .join(&job, &WriterId::new("w").expect("a slot"))
+        .await
+        .expect("joined");
+    let batch = Batch {
+        writer: writer.id.clone(),
+        fence: writer.fence,
+        number: 1,
+        events: lines(1..=2_400),
+    };
     store.append(&job, &batch).await.expect("appended");
     store.leave(&job, &writer, T0).await.expect("left");
-    store.end(&job, Ending { outcome: Outcome::Failed, exit_code: Some(1) }, T0).await.expect("ended");
+    store
+        .end(
+            &job,
+            Ending {
+                outcome: Outcome::Failed,
+                exit_code: Some(1),
+            },
+            T0,
+        )
+        .await
+        .expect("ended");
     (store, job)
 }
 
@@ -41,11 +59,23 @@ async fn a_log_goes_there_and_comes_back(archive: Archive) {
     assert!(archive.probe().await.expect("it answers").conditional_put);
     let redactor = Redactor::builder().build().expect("the built-in rules");
     let now = T0.plus(Duration::from_secs(48 * 3600));
-    let swept = sweep(&*store, &archive, &redactor, now, &Policy::default()).await.expect("both sides are there");
+    let swept = sweep(&*store, &archive, &redactor, now, &Policy::default())
+        .await
+        .expect("both sides are there");
     assert!(swept.is_complete(), "{swept:?}");
     assert_eq!(swept.forgotten, 2_401);
     let history = History::new(store, Some(Arc::new(archive)));
-    let page = history.page(&job, Cursor::Newest, PageSize { entries: 200, bytes: 4 << 20 }).await.expect("a page");
+    let page = history
+        .page(
+            &job,
+            Cursor::Newest,
+            PageSize {
+                entries: 200,
+                bytes: 4 << 20,
+            },
+        )
+        .await
+        .expect("a page");
     assert_eq!((page.entries.len(), page.storage), (200, Storage::Archive));
     assert_eq!(page.entries[199].seq.get(), 2_401);
 }
@@ -76,7 +106,9 @@ async fn a_server_that_is_away_is_unavailable_within_a_bounded_time() {
     let archive = bucket(&server.url(), server.endpoint());
     assert_eq!(archive.job(&job("nobodys")).await.expect("it answers"), None);
     server.stop();
-    let away = tokio::time::timeout(Duration::from_secs(60), archive.job(&job("nobodys"))).await.expect("in time");
+    let away = tokio::time::timeout(Duration::from_secs(60), archive.job(&job("nobodys")))
+        .await
+        .expect("in time");
     assert!(matches!(away, Err(Error::Unavailable { .. })), "{away:?}");
     server.start_again();
     assert_eq!(archive.job(&job("nobodys")).await.expect("it answers"), None);
@@ -92,6 +124,8 @@ async fn plain_http_is_for_this_machine_only() {
         secret_access_key: Some(SECRET_ACCESS_KEY.to_owned()),
     };
     let archive = Archive::open_with(&url, &options).expect("nothing is asked yet");
-    let refused = tokio::time::timeout(Duration::from_secs(60), archive.job(&job("nobodys"))).await.expect("in time");
+    let refused = tokio::time::timeout(Duration::from_secs(60), archive.job(&job("nobodys")))
+        .await
+        .expect("in time");
     assert!(matches!(refused, Err(Error::Unavailable { .. })), "{refused:?}");
 }

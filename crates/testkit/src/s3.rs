@@ -42,7 +42,11 @@ impl S3Server {
             command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
             command
         });
-        Self { _process: process, gate: Gate::before(port), _dir: dir }
+        Self {
+            _process: process,
+            gate: Gate::before(port),
+            _dir: dir,
+        }
     }
 
     /// What an archive's address names.
@@ -110,7 +114,11 @@ impl SeaweedServer {
             flag("master.telemetry", "false".to_owned());
             command
         });
-        Self { _process: process, gate: Gate::before(port), _dir: dir }
+        Self {
+            _process: process,
+            gate: Gate::before(port),
+            _dir: dir,
+        }
     }
 
     /// What an archive's address names.
@@ -234,7 +242,13 @@ impl Gate {
 
     fn close(&self) {
         self.state.open.store(false, Ordering::SeqCst);
-        for stream in self.state.connected.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for stream in self
+            .state
+            .connected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+        {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -255,10 +269,16 @@ impl Drop for Gate {
 
 impl State {
     fn pass(&self, client: &TcpStream) {
-        let Ok(server) = TcpStream::connect(self.server) else { return };
-        let (Ok(from), Ok(to), Ok(kept_client), Ok(kept_server), Ok(back)) =
-            (client.try_clone(), server.try_clone(), client.try_clone(), server.try_clone(), client.try_clone())
-        else {
+        let Ok(server) = TcpStream::connect(self.server) else {
+            return;
+        };
+        let (Ok(from), Ok(to), Ok(kept_client), Ok(kept_server), Ok(back)) = (
+            client.try_clone(),
+            server.try_clone(),
+            client.try_clone(),
+            server.try_clone(),
+            client.try_clone(),
+        ) else {
             return;
         };
         let mut connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
@@ -284,7 +304,9 @@ mod tests {
 
     fn answers(endpoint: &str) -> bool {
         let address = endpoint.strip_prefix("http://").expect("plain HTTP");
-        let Ok(mut server) = TcpStream::connect(address) else { return false };
+        let Ok(mut server) = TcpStream::connect(address) else {
+            return false;
+        };
         let sent = server.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         sent.is_ok() && server.read(&mut [0; 4]).is_ok_and(|read| read > 0)
     }

@@ -30,9 +30,18 @@ impl Step for Fuse {
 
 /// Both sides, seen through a fuse.
 fn fused(sides: &Sides, calls: i64, done_before: bool) -> (Arc<Fuse>, Doubled<Real>, Archive) {
-    let fuse = Arc::new(Fuse { left: AtomicI64::new(calls), done_before });
-    let store = Doubled { inner: Arc::new(Real(sides.store.clone())), step: fuse.clone() };
-    let objects = Doubled { inner: sides.objects.clone(), step: fuse.clone() };
+    let fuse = Arc::new(Fuse {
+        left: AtomicI64::new(calls),
+        done_before,
+    });
+    let store = Doubled {
+        inner: Arc::new(Real(sides.store.clone())),
+        step: fuse.clone(),
+    };
+    let objects = Doubled {
+        inner: sides.objects.clone(),
+        step: fuse.clone(),
+    };
     (fuse, store, Archive::over(Arc::new(objects)))
 }
 
@@ -81,13 +90,20 @@ async fn a_purge_killed_after_any_step_is_finished_by_the_same_again() {
             author.writes_lines(20, T0).await;
             let job = author.ends().await;
             assert!(sides.sweep(after(1)).await.is_complete());
-            let order = Order { job: job.clone(), seq: line, by: "op".into(), why: "a test".into() };
+            let order = Order {
+                job: job.clone(),
+                seq: line,
+                by: "op".into(),
+                why: "a test".into(),
+            };
             let (fuse, store, archive) = fused(&sides, calls, calls % 2 == 0);
             let claim_for = policy().claim_for;
             let _ = purge_claiming(&store, Some(&archive), &order, after(1), claim_for).await;
             let whole = fuse.left.load(Ordering::SeqCst) >= 0;
             // A claim that was not given back is waited for.
-            purge_claiming(&*sides.store, Some(&sides.archive), &order, after(1), claim_for).await.expect("purged");
+            purge_claiming(&*sides.store, Some(&sides.archive), &order, after(1), claim_for)
+                .await
+                .expect("purged");
             for object in super::kept::objects(&sides).await {
                 let text = super::kept::text(&sides, &object).await;
                 assert!(!text.contains("line 7 at"), "{object} after {calls} calls");

@@ -44,11 +44,16 @@ impl<T> fmt::Display for Doubled<T> {
 }
 
 fn away() -> Error {
-    Error::Unavailable { source: "killed".into() }
+    Error::Unavailable {
+        source: "killed".into(),
+    }
 }
 
 fn gone() -> object_store::Error {
-    object_store::Error::Generic { store: "double", source: "killed".into() }
+    object_store::Error::Generic {
+        store: "double",
+        source: "killed".into(),
+    }
 }
 
 macro_rules! stepped {
@@ -163,7 +168,12 @@ impl<T: ObjectStore> ObjectStore for Doubled<T> {
                     return Err(gone());
                 }
                 let one = futures::stream::iter([Ok(path.clone())]).boxed();
-                inner.delete_stream(one).collect::<Vec<_>>().await.into_iter().collect::<object_store::Result<Vec<_>>>()?;
+                inner
+                    .delete_stream(one)
+                    .collect::<Vec<_>>()
+                    .await
+                    .into_iter()
+                    .collect::<object_store::Result<Vec<_>>>()?;
                 if step.after().await { Ok(path) } else { Err(gone()) }
             }
         });

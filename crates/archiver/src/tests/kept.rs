@@ -17,8 +17,19 @@ pub(super) async fn objects(sides: &Sides) -> Vec<Path> {
 
 /// An object as a person would read it: decompressed by plain zstd, seek table and all.
 pub(super) async fn text(sides: &Sides, path: &Path) -> String {
-    let bytes = sides.objects.get(path).await.expect("there").bytes().await.expect("bytes");
-    let plain = if path.as_ref().ends_with(".zst") { zstd::decode_all(&bytes[..]).expect("plain zstd reads it") } else { bytes.to_vec() };
+    let bytes = sides
+        .objects
+        .get(path)
+        .await
+        .expect("there")
+        .bytes()
+        .await
+        .expect("bytes");
+    let plain = if path.as_ref().ends_with(".zst") {
+        zstd::decode_all(&bytes[..]).expect("plain zstd reads it")
+    } else {
+        bytes.to_vec()
+    };
     String::from_utf8(plain).expect("text")
 }
 
@@ -26,27 +37,53 @@ pub(super) async fn text(sides: &Sides, path: &Path) -> String {
 async fn names_and_manifest_are_as_documented() {
     let sides = Sides::new();
     let mut author = Author::opens(&sides.store, "golden").await;
-    author.writes(vec![testkit::builders::started("install"), line_at(T0, "hello"), testkit::builders::finished("install", 0, 12)]).await;
+    author
+        .writes(vec![
+            testkit::builders::started("install"),
+            line_at(T0, "hello"),
+            testkit::builders::finished("install", 0, 12),
+        ])
+        .await;
     author.ends().await;
     assert!(sides.sweep(after(1)).await.is_complete());
     let names: Vec<String> = objects(&sides).await.iter().map(ToString::to_string).collect();
-    let [manifest, segment] = &names[..] else { panic!("two objects: {names:?}") };
+    let [manifest, segment] = &names[..] else {
+        panic!("two objects: {names:?}")
+    };
     assert_eq!(manifest, "jobs/golden/manifest-1.json");
     let lines = text(&sides, &Path::from(segment.as_str())).await;
     assert_eq!(
         lines,
         concat!(
-            r#"{"kind":"stage","seq":1,"ts":1771754400000,"phase":"install","state":"started"}"#, "\n",
-            r#"{"kind":"line","seq":2,"ts":1771754400000,"source":"stdout","text":"hello"}"#, "\n",
-            r#"{"kind":"stage","seq":3,"ts":1771754400000,"phase":"install","state":"finished","exit_code":0,"duration_ms":12}"#, "\n",
-            r#"{"kind":"end","seq":4,"ts":1771754400000,"outcome":"succeeded","exit_code":0,"lines":1,"redactions":0,"gaps":0}"#, "\n",
+            r#"{"kind":"stage","seq":1,"ts":1771754400000,"phase":"install","state":"started"}"#,
+            "\n",
+            r#"{"kind":"line","seq":2,"ts":1771754400000,"source":"stdout","text":"hello"}"#,
+            "\n",
+            r#"{"kind":"stage","seq":3,"ts":1771754400000,"phase":"install","state":"finished","exit_code":0,"duration_ms":12}"#,
+            "\n",
+            r#"{"kind":"end","seq":4,"ts":1771754400000,"outcome":"succeeded","exit_code":0,"lines":1,"redactions":0,"gaps":0}"#,
+            "\n",
         )
     );
-    let bytes = sides.objects.get(&Path::from(segment.as_str())).await.expect("there").bytes().await.expect("bytes");
+    let bytes = sides
+        .objects
+        .get(&Path::from(segment.as_str()))
+        .await
+        .expect("there")
+        .bytes()
+        .await
+        .expect("bytes");
     let digest = crate::Digest::of(&bytes).to_string();
-    assert_eq!(*segment, format!("jobs/golden/segments/0000000000000001-{}.ndjson.zst", &digest[..16]));
+    assert_eq!(
+        *segment,
+        format!("jobs/golden/segments/0000000000000001-{}.ndjson.zst", &digest[..16])
+    );
     let json = text(&sides, &Path::from(manifest.as_str())).await;
-    let touched = json.split(r#""touched":"#).nth(1).and_then(|rest| rest.split(',').next()).expect("a time");
+    let touched = json
+        .split(r#""touched":"#)
+        .nth(1)
+        .and_then(|rest| rest.split(',').next())
+        .expect("a time");
     assert_eq!(
         json,
         format!(
@@ -105,15 +142,32 @@ async fn a_running_job_is_copied_by_count_and_by_age_and_not_before() {
     author.writes_lines(900, T0).await;
     assert_eq!(sides.sweep(T0.plus(Duration::from_secs(60))).await.segments, 0);
     assert_eq!(sides.sweep(after(1)).await.entries, 900);
-    let manifest = sides.archive.job(&author.job).await.expect("an answer").expect("a manifest");
+    let manifest = sides
+        .archive
+        .job(&author.job)
+        .await
+        .expect("an answer")
+        .expect("a manifest");
     assert_eq!((manifest.state, manifest.through), (State::Running, seq(900)));
     author.writes_lines(50_100, after(1)).await;
     let swept = sides.sweep(after(1)).await;
     assert_eq!((swept.segments, swept.entries), (1, 50_000));
-    let manifest = sides.archive.job(&author.job).await.expect("an answer").expect("a manifest");
+    let manifest = sides
+        .archive
+        .job(&author.job)
+        .await
+        .expect("an answer")
+        .expect("a manifest");
     assert_eq!(manifest.segments[1].frames.len(), 50);
     // Not every manifest stays.
-    assert_eq!(objects(&sides).await.iter().filter(|object| object.as_ref().contains("manifest")).count(), 2);
+    assert_eq!(
+        objects(&sides)
+            .await
+            .iter()
+            .filter(|object| object.as_ref().contains("manifest"))
+            .count(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -171,7 +225,9 @@ async fn a_sweep_stops_when_it_is_asked() {
     author.ends().await;
     let stop = crate::Stop::default();
     stop.ask();
-    let swept = crate::sweep_until(&*sides.store, &sides.archive, &plain(), after(1), &policy(), &stop).await.expect("swept");
+    let swept = crate::sweep_until(&*sides.store, &sides.archive, &plain(), after(1), &policy(), &stop)
+        .await
+        .expect("swept");
     assert!(swept.stopped && !swept.is_complete() && swept.segments == 0);
 }
 
@@ -184,7 +240,9 @@ async fn an_archive_that_lost_what_the_store_believed_archived_is_an_error_and_n
     let job = author.ends().await;
     assert!(sides.sweep(after(25)).await.is_complete());
     let empty = Archive::over(Arc::new(InMemory::new()));
-    let swept = sweep(&*sides.store, &empty, &plain(), after(96), &policy()).await.expect("swept");
+    let swept = sweep(&*sides.store, &empty, &plain(), after(96), &policy())
+        .await
+        .expect("swept");
     assert_eq!((swept.undone, swept.forgotten), (1, 0), "{swept:?}");
     let record = sides.store.job(&job).await.expect("there").expect("known");
     assert_eq!(record.held_from, seq(101));

@@ -33,7 +33,12 @@ impl Sides {
         let store = SqliteStore::open(&dir.path().join("log.db")).expect("a store");
         let objects = Arc::new(InMemory::new());
         let archive = Arc::new(Archive::over(objects.clone()));
-        Self { store: Arc::new(store), objects, archive, _dir: dir }
+        Self {
+            store: Arc::new(store),
+            objects,
+            archive,
+            _dir: dir,
+        }
     }
 
     fn history(&self) -> History {
@@ -41,7 +46,9 @@ impl Sides {
     }
 
     async fn sweep(&self, now: Timestamp) -> Swept {
-        sweep(&*self.store, &self.archive, &plain(), now, &policy()).await.expect("both sides are there")
+        sweep(&*self.store, &self.archive, &plain(), now, &policy())
+            .await
+            .expect("both sides are there")
     }
 }
 
@@ -51,7 +58,10 @@ fn plain() -> Redactor {
 }
 
 fn policy() -> Policy {
-    Policy { claim_for: Duration::from_millis(300), ..Policy::default() }
+    Policy {
+        claim_for: Duration::from_millis(300),
+        ..Policy::default()
+    }
 }
 
 fn seq(number: u64) -> Seq {
@@ -62,7 +72,10 @@ fn after(hours: u64) -> Timestamp {
     T0.plus(Duration::from_secs(hours * 3600))
 }
 
-const ENDING: Ending = Ending { outcome: Outcome::Succeeded, exit_code: Some(0) };
+const ENDING: Ending = Ending {
+    outcome: Outcome::Succeeded,
+    exit_code: Some(0),
+};
 
 /// Somebody who writes a job's lines, and has each batch confirmed.
 struct Author {
@@ -77,7 +90,11 @@ impl Author {
         store.open(&job, &owner("ana"), T0).await.expect("opened");
         let slot = WriterId::new("w").expect("a slot");
         let writer = store.join(&job, &slot).await.expect("joined");
-        Self { store: store.clone(), job, writer }
+        Self {
+            store: store.clone(),
+            job,
+            writer,
+        }
     }
 
     async fn writes(&mut self, events: Vec<Recorded>) {
@@ -89,13 +106,17 @@ impl Author {
                 events: events.to_vec(),
             };
             self.store.append(&self.job, &batch).await.expect("appended");
-            self.store.confirm(&self.job, &self.writer.id, self.writer.next).await.expect("confirmed");
+            self.store
+                .confirm(&self.job, &self.writer.id, self.writer.next)
+                .await
+                .expect("confirmed");
             self.writer.next += 1;
         }
     }
 
     async fn writes_lines(&mut self, count: u64, ts: Timestamp) {
-        self.writes((1..=count).map(|n| line_at(ts, &format!("line {n} at {ts}"))).collect()).await;
+        self.writes((1..=count).map(|n| line_at(ts, &format!("line {n} at {ts}"))).collect())
+            .await;
     }
 
     async fn ends(self) -> JobId {
@@ -106,14 +127,22 @@ impl Author {
 }
 
 fn size(entries: u64) -> PageSize {
-    PageSize { entries, bytes: 4 << 20 }
+    PageSize {
+        entries,
+        bytes: 4 << 20,
+    }
 }
 
 /// The whole log, by walking back in pages.
 async fn walked_back(history: &History, job: &JobId, entries: u64) -> Vec<LogEntry> {
     let (mut all, mut cursor) = (Vec::new(), Cursor::Newest);
     loop {
-        let Page { entries, next_before, has_more, .. } = history.page(job, cursor, size(entries)).await.expect("a page");
+        let Page {
+            entries,
+            next_before,
+            has_more,
+            ..
+        } = history.page(job, cursor, size(entries)).await.expect("a page");
         assert_eq!(next_before.is_some(), has_more);
         all.splice(0..0, entries);
         match next_before {
@@ -126,6 +155,14 @@ async fn walked_back(history: &History, job: &JobId, entries: u64) -> Vec<LogEnt
 #[track_caller]
 fn assert_whole(entries: &[LogEntry], last: u64) {
     let places: Vec<u64> = entries.iter().map(|entry| entry.seq.get()).collect();
-    assert!(places.iter().copied().eq(1..=last), "each place once, 1 to {last}: {places:?}");
-    assert!(entries.iter().all(|entry| !matches!(entry.recorded.event, log_model::LogEvent::Gap { .. })), "no gap");
+    assert!(
+        places.iter().copied().eq(1..=last),
+        "each place once, 1 to {last}: {places:?}"
+    );
+    assert!(
+        entries
+            .iter()
+            .all(|entry| !matches!(entry.recorded.event, log_model::LogEvent::Gap { .. })),
+        "no gap"
+    );
 }

@@ -38,10 +38,18 @@ async fn a_page_crosses_the_seam() {
         let page = history.page(&author.job, cursor, size(50)).await.expect("a page");
         let places: Vec<u64> = page.entries.iter().map(|entry| entry.seq.get()).collect();
         assert!(places.iter().copied().eq(first..=last), "{cursor:?}: {places:?}");
-        assert_eq!((page.storage, page.next_before, page.has_more), (storage, before.map(seq), more), "{cursor:?}");
+        assert_eq!(
+            (page.storage, page.next_before, page.has_more),
+            (storage, before.map(seq), more),
+            "{cursor:?}"
+        );
         assert_eq!(page.next_after, Some(seq(last)), "{cursor:?}");
     }
-    for (cursor, next_after) in [(Cursor::Before(seq(1)), None), (Cursor::After(seq(200)), Some(200)), (Cursor::After(seq(999)), Some(200))] {
+    for (cursor, next_after) in [
+        (Cursor::Before(seq(1)), None),
+        (Cursor::After(seq(200)), Some(200)),
+        (Cursor::After(seq(999)), Some(200)),
+    ] {
         let page = history.page(&author.job, cursor, size(50)).await.expect("a page");
         assert!(page.entries.is_empty() && !page.has_more, "{cursor:?}");
         assert_eq!(page.next_after, next_after.map(seq), "{cursor:?}");
@@ -52,18 +60,40 @@ async fn a_page_crosses_the_seam() {
 async fn a_page_stops_before_it_is_too_long() {
     let sides = Sides::new();
     let mut author = Author::opens(&sides.store, "long").await;
-    author.writes((0..20).map(|_| line(&"\"x\\".repeat(300))).collect()).await;
+    author
+        .writes((0..20).map(|_| line(&"\"x\\".repeat(300))).collect())
+        .await;
     let history = sides.history();
-    let limit = PageSize { entries: 20, bytes: 5_000 };
+    let limit = PageSize {
+        entries: 20,
+        bytes: 5_000,
+    };
     let newest = history.page(&author.job, Cursor::Newest, limit).await.expect("a page");
     let mut json = Vec::new();
     newest.entries.iter().for_each(|entry| entry.write_json(&mut json));
     assert!(json.len() <= 5_000 && newest.entries.len() == 3, "{} bytes", json.len());
-    assert_eq!((newest.entries[0].seq, newest.next_before, newest.has_more), (seq(18), Some(seq(18)), true));
-    let oldest = history.page(&author.job, Cursor::After(seq(0)), limit).await.expect("a page");
-    assert_eq!((oldest.entries[2].seq, oldest.next_after, oldest.has_more), (seq(3), Some(seq(3)), true));
+    assert_eq!(
+        (newest.entries[0].seq, newest.next_before, newest.has_more),
+        (seq(18), Some(seq(18)), true)
+    );
+    let oldest = history
+        .page(&author.job, Cursor::After(seq(0)), limit)
+        .await
+        .expect("a page");
+    assert_eq!(
+        (oldest.entries[2].seq, oldest.next_after, oldest.has_more),
+        (seq(3), Some(seq(3)), true)
+    );
     let tiny = PageSize { entries: 20, bytes: 1 };
-    assert_eq!(history.page(&author.job, Cursor::Newest, tiny).await.expect("a page").entries.len(), 1);
+    assert_eq!(
+        history
+            .page(&author.job, Cursor::Newest, tiny)
+            .await
+            .expect("a page")
+            .entries
+            .len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -105,7 +135,10 @@ async fn a_stranger_costs_the_same_look_ups_as_a_job_that_is_not_there() {
     let (sides, archived) = swept(10).await;
     let running = Author::opens(&sides.store, "running").await.job;
     let count = Arc::new(Count::default());
-    let objects = Doubled { inner: sides.objects.clone(), step: count.clone() };
+    let objects = Doubled {
+        inner: sides.objects.clone(),
+        step: count.clone(),
+    };
     let history = History::new(sides.store.clone(), Some(Arc::new(Archive::over(Arc::new(objects)))));
     let (eve, ana) = ([testkit::builders::owner("eve")], [testkit::builders::owner("ana")]);
     // What the owner's own visits leave remembered must not make a stranger's answer quicker.
@@ -124,38 +157,102 @@ async fn a_job_the_store_has_lost_is_read_from_the_archive() {
     let (sides, job) = swept(1_200).await;
     let empty = Sides::new();
     let history = History::new(empty.store.clone(), Some(sides.archive.clone()));
-    let found = history.job(&job, &[testkit::builders::owner("ana")]).await.expect("an answer").expect("found");
-    assert_eq!((found.storage, found.record.outcome()), (Storage::Archive, Some(ENDING)));
+    let found = history
+        .job(&job, &[testkit::builders::owner("ana")])
+        .await
+        .expect("an answer")
+        .expect("found");
+    assert_eq!(
+        (found.storage, found.record.outcome()),
+        (Storage::Archive, Some(ENDING))
+    );
     assert_whole(&walked_back(&history, &job, 500).await, 1_201);
 }
 
 #[tokio::test]
 async fn what_the_archive_should_hold_and_does_not_is_a_gap() {
     let (sides, job) = swept(1_200).await;
-    let segments: Vec<_> = super::kept::objects(&sides).await.into_iter().filter(|o| o.as_ref().contains("segments")).collect();
+    let segments: Vec<_> = super::kept::objects(&sides)
+        .await
+        .into_iter()
+        .filter(|o| o.as_ref().contains("segments"))
+        .collect();
     sides.objects.delete(&segments[0]).await.expect("deleted");
-    let page = sides.history().page(&job, Cursor::Newest, size(200)).await.expect("a page");
+    let page = sides
+        .history()
+        .page(&job, Cursor::Newest, size(200))
+        .await
+        .expect("a page");
     let span = Span::new(seq(1_002), seq(1_201)).expect("a span");
-    let [gap] = &page.entries[..] else { panic!("one gap: {:?}", page.entries) };
+    let [gap] = &page.entries[..] else {
+        panic!("one gap: {:?}", page.entries)
+    };
     assert_eq!(gap.seq, seq(1_201));
-    assert_eq!(gap.recorded.event, LogEvent::Gap { lines: None, span: Some(span), reason: GapReason::ArchiveMissing });
+    assert_eq!(
+        gap.recorded.event,
+        LogEvent::Gap {
+            lines: None,
+            span: Some(span),
+            reason: GapReason::ArchiveMissing
+        }
+    );
     assert_eq!((page.next_before, page.has_more), (Some(seq(1_002)), true));
 }
 
 #[tokio::test]
 async fn damage_is_a_gap_and_never_an_entry() {
     let (sides, job) = swept(1_200).await;
-    let segments: Vec<_> = super::kept::objects(&sides).await.into_iter().filter(|o| o.as_ref().contains("segments")).collect();
-    let bytes = sides.objects.get(&segments[0]).await.expect("there").bytes().await.expect("bytes");
+    let segments: Vec<_> = super::kept::objects(&sides)
+        .await
+        .into_iter()
+        .filter(|o| o.as_ref().contains("segments"))
+        .collect();
+    let bytes = sides
+        .objects
+        .get(&segments[0])
+        .await
+        .expect("there")
+        .bytes()
+        .await
+        .expect("bytes");
     let mut damaged = bytes.to_vec();
     damaged[40] ^= 0x10;
-    sides.objects.put_opts(&segments[0], damaged.into(), object_store::PutOptions::default()).await.expect("put");
-    let first = sides.history().page(&job, Cursor::After(seq(0)), size(100)).await.expect("a page");
-    assert!(matches!(first.entries[..], [LogEntry { recorded: Recorded { event: LogEvent::Gap { .. }, .. }, .. }]));
+    sides
+        .objects
+        .put_opts(&segments[0], damaged.into(), object_store::PutOptions::default())
+        .await
+        .expect("put");
+    let first = sides
+        .history()
+        .page(&job, Cursor::After(seq(0)), size(100))
+        .await
+        .expect("a page");
+    assert!(matches!(
+        first.entries[..],
+        [LogEntry {
+            recorded: Recorded {
+                event: LogEvent::Gap { .. },
+                ..
+            },
+            ..
+        }]
+    ));
     // The other frame is sound.
-    let last = sides.history().page(&job, Cursor::Newest, size(100)).await.expect("a page");
+    let last = sides
+        .history()
+        .page(&job, Cursor::Newest, size(100))
+        .await
+        .expect("a page");
     assert_eq!(last.entries.len(), 100);
-    let verified = crate::verify(&*sides.store, &sides.archive, Some(&job), None, &policy(), &crate::Stop::default()).await;
+    let verified = crate::verify(
+        &*sides.store,
+        &sides.archive,
+        Some(&job),
+        None,
+        &policy(),
+        &crate::Stop::default(),
+    )
+    .await;
     assert_eq!(verified.expect("both sides are there").wrong, 1);
 }
 
@@ -168,13 +265,25 @@ async fn while_the_archive_is_away_recent_pages_still_work() {
     assert!(sides.sweep(after(31)).await.is_complete());
     let small = author.job.clone();
     let history = History::new(sides.store.clone(), Some(Arc::new(Archive::over(Arc::new(Nowhere)))));
-    assert_eq!(history.page(&small, Cursor::Newest, size(50)).await.expect("a page").entries.len(), 50);
+    assert_eq!(
+        history
+            .page(&small, Cursor::Newest, size(50))
+            .await
+            .expect("a page")
+            .entries
+            .len(),
+        50
+    );
     let older = history.page(&small, Cursor::Before(seq(51)), size(50)).await;
     assert!(matches!(older, Err(Error::Unavailable { .. })), "{older:?}");
     // Of a job that was forgotten, the small record still tells how it ended.
     let forgotten = author.ends().await;
     assert!(sides.sweep(after(96)).await.is_complete());
-    let found = history.job(&forgotten, &[testkit::builders::owner("ana")]).await.expect("an answer").expect("found");
+    let found = history
+        .job(&forgotten, &[testkit::builders::owner("ana")])
+        .await
+        .expect("an answer")
+        .expect("found");
     assert_eq!((found.record.head, found.record.outcome()), (seq(101), Some(ENDING)));
     // Whether there is such a job cannot be said for one the store does not know.
     let unknown = history.job(&job("unknown"), &[testkit::builders::owner("ana")]).await;
@@ -188,7 +297,9 @@ async fn while_the_archive_is_away_a_sweep_leaves_jobs_undone_and_loses_nothing(
     author.writes_lines(10, T0).await;
     let job = author.ends().await;
     let nowhere = Archive::over(Arc::new(Nowhere));
-    let swept = sweep(&*sides.store, &nowhere, &plain(), after(48), &policy()).await.expect("the store is there");
+    let swept = sweep(&*sides.store, &nowhere, &plain(), after(48), &policy())
+        .await
+        .expect("the store is there");
     assert!(!swept.is_complete() && swept.forgotten == 0, "{swept:?}");
     assert!(sides.sweep(after(48)).await.is_complete());
     assert_whole(&walked_back(&sides.history(), &job, 5).await, 11);
@@ -203,7 +314,11 @@ async fn a_download_meets_everything_once() {
     assert!(sides.sweep(after(31)).await.is_complete());
     let history = sides.history();
     for from in [0, 1, 999, 1_000, 2_499, 2_500, 2_501, 3_799, 3_800] {
-        let mut walk = history.walk(&author.job, history.lookup(&author.job).await.expect("found"), seq(from));
+        let mut walk = history.walk(
+            &author.job,
+            history.lookup(&author.job).await.expect("found"),
+            seq(from),
+        );
         let mut places = Vec::new();
         while let Some(part) = walk.next().await.expect("both sides are there") {
             places.extend(part.iter().map(|entry| entry.seq.get()));
@@ -216,7 +331,15 @@ async fn a_download_meets_everything_once() {
 async fn a_search_finds_words_on_both_sides_whatever_their_case() {
     let sides = Sides::new();
     let mut author = Author::opens(&sides.store, "find").await;
-    let lines = |from: u64| (from..from + 1_500).map(|n| line(&if n % 100 == 0 { format!("Error N{n}") } else { "ok".into() }));
+    let lines = |from: u64| {
+        (from..from + 1_500).map(|n| {
+            line(&if n % 100 == 0 {
+                format!("Error N{n}")
+            } else {
+                "ok".into()
+            })
+        })
+    };
     author.writes(lines(1).collect()).await;
     assert!(sides.sweep(after(48)).await.is_complete());
     author.writes(lines(1_501).collect()).await;
@@ -225,9 +348,16 @@ async fn a_search_finds_words_on_both_sides_whatever_their_case() {
     let query = Query::new("eRRor n").expect("short");
     let (mut all, mut before) = (Vec::new(), None);
     loop {
-        let page = history.search(&author.job, found.clone(), &query, before, size(7)).await.expect("a page");
+        let page = history
+            .search(&author.job, found.clone(), &query, before, size(7))
+            .await
+            .expect("a page");
         all.splice(0..0, page.entries.iter().map(|entry| entry.seq.get()));
-        assert!(page.entries.iter().all(|entry| text_of(&entry.recorded.event).starts_with("Error")));
+        assert!(
+            page.entries
+                .iter()
+                .all(|entry| text_of(&entry.recorded.event).starts_with("Error"))
+        );
         before = page.next_before;
         if !page.has_more {
             break;
@@ -249,7 +379,10 @@ impl std::fmt::Display for Nowhere {
 }
 
 fn nowhere() -> object_store::Error {
-    object_store::Error::Generic { store: "nowhere", source: "away".into() }
+    object_store::Error::Generic {
+        store: "nowhere",
+        source: "away".into(),
+    }
 }
 
 #[async_trait::async_trait]

@@ -57,9 +57,18 @@ impl Step for Turn {
 }
 
 fn seen_by(sides: &Sides, turns: &Arc<Turns>, sweeper: bool) -> (Arc<dyn LogStore>, Arc<Archive>) {
-    let step = Arc::new(Turn { turns: turns.clone(), sweeper });
-    let store = Doubled { inner: Arc::new(Real(sides.store.clone())), step: step.clone() };
-    let objects = Doubled { inner: sides.objects.clone(), step };
+    let step = Arc::new(Turn {
+        turns: turns.clone(),
+        sweeper,
+    });
+    let store = Doubled {
+        inner: Arc::new(Real(sides.store.clone())),
+        step: step.clone(),
+    };
+    let objects = Doubled {
+        inner: sides.objects.clone(),
+        step,
+    };
     (Arc::new(store), Arc::new(Archive::over(Arc::new(objects))))
 }
 
@@ -70,7 +79,10 @@ async fn pages_while_sweeping(plan: Vec<bool>, page: u64) {
     assert!(sides.sweep(after(2)).await.is_complete());
     author.writes_lines(450, after(2)).await;
     let job = author.ends().await;
-    let turns = Arc::new(Turns { plan: Mutex::new(plan.into()), ..Turns::default() });
+    let turns = Arc::new(Turns {
+        plan: Mutex::new(plan.into()),
+        ..Turns::default()
+    });
     let (store, archive) = seen_by(&sides, &turns, true);
     let over = turns.clone();
     let sweeping = tokio::spawn(async move {

@@ -1,0 +1,3 @@
+//! A manifest.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tailwater_fuzz::segment::manifest(bytes));

@@ -1,0 +1,3 @@
+//! The end of a segment.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tailwater_fuzz::segment::seek_table(bytes));
