@@ -202,8 +202,8 @@ async fn live(mut body: Incoming, secrets: &[String]) -> Result<Arrived, Error> 
         decoder.push(&bytes);
         while let Some(event) = decoder.next() {
             let event = event.map_err(road)?;
-            let data: Value = serde_json::from_str(&event.data).map_err(road)?;
-            arrived.add(&event.event, &data, secrets);
+            let data: Value = serde_json::from_str(event.data).map_err(road)?;
+            arrived.add(event.event, &data, secrets);
         }
     }
     Ok(arrived)

@@ -38,7 +38,7 @@ pub async fn newest_first(store: &dyn LogStore) -> Result<Vec<(JobId, JobRecord)
     loop {
         let page = store.list(cursor, 500).await?;
         jobs.extend(page.jobs.into_iter().filter_map(|due| Some((due.job, due.record?))));
-        jobs.sort_by(|(_, a), (_, b)| b.opened.cmp(&a.opened));
+        jobs.sort_by_key(|(_, record)| std::cmp::Reverse(record.opened));
         jobs.truncate(LIST_LIMIT);
         match page.next {
             Some(next) => cursor = Some(next),

@@ -130,7 +130,6 @@ impl Archive {
             },
             max_retries: RETRIES,
             retry_timeout: RETRY_FOR,
-            ..RetryConfig::default()
         };
         let objects = builder
             .with_bucket_name(bucket)

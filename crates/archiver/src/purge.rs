@@ -95,16 +95,18 @@ async fn mask(store: &dyn LogStore, archive: Option<&Archive>, job: &JobId, purg
         archive: false,
         revision: record.as_ref().map_or(0, |r| r.revision),
     };
-    if record
+    let held = record
         .as_ref()
         .and_then(JobRecord::held)
-        .is_some_and(|held| held.contains(seq))
-    {
-        if let Some(entry) = store.read(job, one(seq)?).await?.pop() {
-            purged.recent = true;
-            if let Some(masked) = blank(&entry)? {
-                purged.revision = store.mask(job, &masked).await?;
-            }
+        .filter(|held| held.contains(seq));
+    let stored = match held {
+        Some(_) => store.read(job, one(seq)?).await?.pop(),
+        None => None,
+    };
+    if let Some(entry) = stored {
+        purged.recent = true;
+        if let Some(masked) = blank(&entry)? {
+            purged.revision = store.mask(job, &masked).await?;
         }
     }
     let manifest = match archive {
@@ -182,14 +184,12 @@ async fn erase(store: &dyn LogStore, archive: Option<&Archive>, job: &JobId, era
         Err(stream_store::Error::NoSuchJob) => {}
         Err(error) => return Err(error.into()),
     }
-    if let Some(archive) = archive {
-        if let Some(revision) = erase_manifest(archive, job, erasure, purged.revision).await? {
-            purged = Purged {
-                archive: true,
-                revision,
-                ..purged
-            };
-        }
+    let archived = match archive {
+        Some(archive) => erase_manifest(archive, job, erasure, purged.revision).await?,
+        None => None,
+    };
+    if let Some(revision) = archived {
+        (purged.archive, purged.revision) = (true, revision);
     }
     if purged.recent || purged.archive {
         Ok(purged)

@@ -320,6 +320,10 @@ impl Delivery {
                         Done::Appended(patiently(store.append(&job, &batch)).await.map(|_| ()))
                     }));
                 }
+                if self.on_disk > 0 {
+                    // The disk still writes what is next to be sent; housekeeping looks after it.
+                    return None;
+                }
                 if let Some(ending) = self.over {
                     return Some(self.leave(store, writer, ending));
                 }
@@ -689,8 +693,12 @@ impl Delivery {
                     break;
                 }
             }
-            file.skip_to_end();
-            let written = written.and(file.sync().map_err(Refused::Disk));
+            let written = written.and_then(|()| file.sync().map_err(Refused::Disk));
+            match &written {
+                Ok(()) => file.skip_to_end(),
+                // All or nothing: half of what waits would be taken for all of it.
+                Err(_) => drop(file.reset()),
+            }
             (file, waiting, written)
         });
         if let Ok((file, waiting, written)) = task.await {
@@ -698,47 +706,41 @@ impl Delivery {
             self.disk = Disk::Ready(file);
             // What could not be written stays in memory and goes out from there.
             self.overflowing |= written.is_err();
-            self.spilling = true;
+            self.spilling = written.is_ok();
         }
     }
 
     /// Brings the next batches from the disk into memory.
     async fn read_back(&mut self) {
-        let Disk::Ready(mut file) = std::mem::replace(&mut self.disk, Disk::Unusable) else {
-            return;
+        let mut file = match std::mem::replace(&mut self.disk, Disk::Unusable) {
+            Disk::Ready(file) => file,
+            Disk::Unusable => return self.lose_disk(),
+            busy @ Disk::Busy(..) => {
+                self.disk = busy;
+                return;
+            }
         };
         let most = self.on_disk.min(16);
         let task = tokio::task::spawn_blocking(move || {
             let mut batches = Vec::new();
-            let mut read = Ok(());
             while (batches.len() as u64) < most {
                 match file.read() {
                     Ok(Some(batch)) => batches.push(batch),
                     Ok(None) => break,
                     Err(error) => {
-                        read = Err(error);
+                        tracing::warn!(%error, "the spool cannot be read back");
                         break;
                     }
                 }
             }
-            (file, batches, read)
+            (file, batches)
         });
-        let Ok((file, batches, read)) = task.await else { return };
+        let Ok((file, batches)) = task.await else {
+            return self.lose_disk();
+        };
         self.disk = Disk::Ready(file);
         if batches.is_empty() {
-            if let Err(error) = read {
-                tracing::warn!(job = %self.options.job, %error, "the spool cannot be read back");
-            }
-            // What the disk does not give back is lost, and said to be.
-            let number = self.next_number - self.on_disk;
-            let missing = self.on_disk - 1;
-            self.on_disk = 0;
-            self.next_number -= missing;
-            let lines = std::mem::take(&mut self.on_disk_lines);
-            self.lost_for_good += lines;
-            let item = self.item(number, vec![gap(Some(lines), GapReason::SpoolFull)]);
-            self.wait_last(item);
-            return;
+            return self.lose_disk();
         }
         for (number, events) in batches {
             let item = self.item(number.saturating_add_signed(self.shift), events);
@@ -746,6 +748,17 @@ impl Delivery {
             self.on_disk_lines -= lines_of(&item.batch.events).min(self.on_disk_lines);
             self.wait_last(item);
         }
+    }
+
+    /// What the disk does not give back is lost, and said to be.
+    fn lose_disk(&mut self) {
+        let number = self.next_number - self.on_disk;
+        let lines = std::mem::take(&mut self.on_disk_lines);
+        self.lost_for_good += lines;
+        self.on_disk = 0;
+        self.next_number = number + 1;
+        let item = self.item(number, vec![gap(Some(lines), GapReason::SpoolFull)]);
+        self.wait_last(item);
     }
 
     /// Nothing waits: the spool starts again from its beginning, and what overflowed it takes its place in the log.
@@ -950,7 +963,14 @@ impl Delivery {
         if written {
             delivered.lines_left = waiting_lines + tail_lines + on_disk_lines;
         } else {
-            delivered.lines_lost += waiting_lines + tail_lines;
+            // What was spilled before is on disk all the same.
+            let (kept, lost) = if spilling {
+                (waiting_lines + on_disk_lines, 0)
+            } else {
+                (0, waiting_lines)
+            };
+            delivered.lines_left = kept;
+            delivered.lines_lost += lost + tail_lines;
         }
         delivered.spool_left = Some(path);
         delivered

@@ -23,17 +23,41 @@ pub(crate) struct Keyword<T> {
     pub(crate) means: T,
 }
 
+impl<T> Keyword<T> {
+    fn stands_at(&self, text: &[u8], start: usize) -> bool {
+        text.get(start..start + self.literal.len()).is_some_and(|candidate| {
+            if self.fold {
+                candidate.eq_ignore_ascii_case(&self.literal)
+            } else {
+                candidate == self.literal
+            }
+        })
+    }
+}
+
+/// Where a gram's entries are. Small, because the whole table should stay near the processor.
 struct Slot {
     gram: u32,
+    /// The first of its entries, or [`NONE`].
     first: u32,
-    count: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+/// A keyword that holds a gram.
+struct Entry {
+    keyword: u32,
+    /// How far into the keyword the gram begins.
+    offset: i8,
+    /// Whether it is the gram's last.
+    last: bool,
 }
 
 /// The gate over a set of keywords.
 pub(crate) struct Gate<T> {
     bitmap: Box<[u64; 1 << (BITS - 6)]>,
     slots: Box<[Slot]>,
-    entries: Vec<(u32, i8)>,
+    entries: Vec<Entry>,
     keywords: Vec<Keyword<T>>,
 }
 
@@ -50,31 +74,27 @@ impl<T> Gate<T> {
         grams.dedup();
         let mut bitmap = Box::new([0; 1 << (BITS - 6)]);
         let size = (grams.len() * 4).next_power_of_two().max(64);
-        let mut slots: Box<[Slot]> = (0..size)
-            .map(|_| Slot {
-                gram: 0,
-                first: 0,
-                count: 0,
-            })
-            .collect();
+        let mut slots: Box<[Slot]> = (0..size).map(|_| Slot { gram: 0, first: NONE }).collect();
         let mut entries = Vec::with_capacity(grams.len());
-        for (gram, index, offset) in grams {
-            let hash = hash(gram);
+        for (at, (gram, keyword, offset)) in grams.iter().enumerate() {
+            let hash = hash(*gram);
             bitmap[(hash >> 6) as usize] |= 1 << (hash & 63);
-            let mut at = hash as usize & (size - 1);
-            while slots[at].count > 0 && slots[at].gram != gram {
-                at = (at + 1) & (size - 1);
-            }
-            let slot = &mut slots[at];
-            if slot.count == 0 {
-                *slot = Slot {
-                    gram,
-                    first: u32::try_from(entries.len()).expect("a bounded table"),
-                    count: 0,
+            let last = grams.get(at + 1).is_none_or(|(next, ..)| next != gram);
+            if at == 0 || grams[at - 1].0 != *gram {
+                let mut slot = hash as usize & (size - 1);
+                while slots[slot].first != NONE {
+                    slot = (slot + 1) & (size - 1);
+                }
+                slots[slot] = Slot {
+                    gram: *gram,
+                    first: u32::try_from(at).expect("fewer grams than 2^32"),
                 };
             }
-            slot.count += 1;
-            entries.push((index, offset));
+            entries.push(Entry {
+                keyword: *keyword,
+                offset: *offset,
+                last,
+            });
         }
         Self {
             bitmap,
@@ -151,7 +171,7 @@ impl<T> Gate<T> {
         let mut slot = hash(gram) as usize & mask;
         loop {
             let here = &self.slots[slot];
-            if here.count == 0 {
+            if here.first == NONE {
                 return false;
             }
             if here.gram == gram {
@@ -159,22 +179,16 @@ impl<T> Gate<T> {
             }
             slot = (slot + 1) & mask;
         }
-        let here = &self.slots[slot];
-        for (index, offset) in &self.entries[here.first as usize..(here.first + here.count) as usize] {
-            let keyword = &self.keywords[*index as usize];
-            let Some(start) = at.checked_add_signed(-isize::from(*offset)) else {
-                continue;
-            };
-            let Some(candidate) = text.get(start..start + keyword.literal.len()) else {
-                continue;
-            };
-            let same = if keyword.fold {
-                candidate.eq_ignore_ascii_case(&keyword.literal)
-            } else {
-                candidate == keyword.literal
-            };
-            if same && found(start, &keyword.means) {
+        for entry in &self.entries[self.slots[slot].first as usize..] {
+            let keyword = &self.keywords[entry.keyword as usize];
+            if let Some(start) = at.checked_add_signed(-isize::from(entry.offset))
+                && keyword.stands_at(text, start)
+                && found(start, &keyword.means)
+            {
                 return true;
+            }
+            if entry.last {
+                break;
             }
         }
         false

@@ -47,7 +47,7 @@ impl KeyBlock {
     pub(crate) fn find(&mut self, line: &[u8], begins: bool, spans: &mut Spans) {
         match self.state {
             State::Outside => {}
-            State::Armoured => return self.armoured(line, spans),
+            State::Armoured => return self.armoured(line, begins, spans),
             State::Putty { left } => return self.putty(line, left, begins, spans),
             State::Wary { left } => {
                 if let Some(from) = material(line, &self.prefix).filter(|from| is_strong(&line[*from..])) {
@@ -118,7 +118,7 @@ impl KeyBlock {
         self.prefix.extend_from_slice(&prefix[..prefix.len().min(256)]);
     }
 
-    fn armoured(&mut self, line: &[u8], spans: &mut Spans) {
+    fn armoured(&mut self, line: &[u8], begins: bool, spans: &mut Spans) {
         if let Some((end, after)) = find_end(line, 0) {
             let from = material(&line[..end], &self.prefix).unwrap_or(end);
             spans.push(from.min(end)..after, rules::PRIVATE_KEY);
@@ -127,6 +127,9 @@ impl KeyBlock {
             return;
         }
         self.inside(line, spans);
+        if begins {
+            self.look_for_begin(line, 0, spans);
+        }
     }
 
     fn putty(&mut self, line: &[u8], left: u32, begins: bool, spans: &mut Spans) {

@@ -356,8 +356,8 @@ const KEYS: &[&str] = &[
     "vapid",
     "vault",
     "webhook",
-    "write",
     "wrapping",
+    "write",
 ];
 
 /// Words that end a name without taking its meaning: `PASSWORD_2`, `API_KEY_PROD`, `TOKEN_BASE64`. Sorted.
@@ -366,11 +366,11 @@ const TAILS: &[&str] = &[
     "backup",
     "base",
     "base64",
+    "current",
+    "default",
     "dev",
     "development",
     "encoded",
-    "current",
-    "default",
     "live",
     "local",
     "main",
@@ -507,7 +507,7 @@ fn strength(name: &[u8]) -> Option<Strength> {
 }
 
 fn listed(list: &[&str], word: &[u8]) -> bool {
-    list.iter().any(|listed| listed.as_bytes() == word)
+    list.binary_search_by(|listed| listed.as_bytes().cmp(word)).is_ok()
 }
 
 /// The words of a name in lower case: `dbPassword`, `DB_PASSWORD` and `db-password` are the same two.
@@ -795,4 +795,42 @@ fn trim(text: &[u8], mut range: Range<usize>) -> Range<usize> {
         range.end -= 1;
     }
     range
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_sorted_so_that_the_search_finds_each() {
+        for list in [ABOUT, KEYS, TAILS] {
+            assert!(list.windows(2).all(|pair| pair[0] < pair[1]), "{list:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_judged_by_its_last_words() {
+        let names = [
+            ("password", Some(Strength::Password)),
+            ("DB_PASSWORD_2", Some(Strength::Password)),
+            ("userPassword", Some(Strength::Password)),
+            ("passwordField", None),
+            ("PASSWORD_FILE", None),
+            ("githubToken", Some(Strength::Token)),
+            ("max_tokens", None),
+            ("next_token", None),
+            ("tokenType", None),
+            ("publicKey", None),
+            ("STRIPE_SECRET_KEY", Some(Strength::Token)),
+            ("cacheKey", Some(Strength::Weak)),
+            ("key", None),
+            ("secretName", None),
+            ("AWS_SECRET_ACCESS_KEY", Some(Strength::Token)),
+            ("keyboard", None),
+            ("author", None),
+        ];
+        for (name, expected) in names {
+            assert_eq!(strength(name.as_bytes()), expected, "{name}");
+        }
+    }
 }

@@ -266,74 +266,103 @@ fn entropy(value: &[u8]) -> f64 {
         .sum()
 }
 
+/// What a value is made of, counted in one pass.
+#[derive(Default)]
+struct Makeup {
+    letters: usize,
+    digits: usize,
+    spaces: usize,
+    /// Neither letters nor digits.
+    others: usize,
+    /// Signs that no sentence holds.
+    odd: usize,
+    /// Where a lower-case letter is followed by a capital.
+    turns: usize,
+}
+
+impl Makeup {
+    fn of(value: &[u8]) -> Self {
+        let mut makeup = Self::default();
+        let mut lower = false;
+        for byte in value {
+            match byte {
+                b'a'..=b'z' => makeup.letters += 1,
+                b'A'..=b'Z' => {
+                    makeup.letters += 1;
+                    makeup.turns += usize::from(lower);
+                }
+                b'0'..=b'9' => makeup.digits += 1,
+                b' ' => {
+                    makeup.spaces += 1;
+                    makeup.others += 1;
+                }
+                b'.' | b',' | b'\'' | b'!' | b'?' | b':' | b'-' | b'_' | b'/' => makeup.others += 1,
+                _ => {
+                    makeup.others += 1;
+                    makeup.odd += 1;
+                }
+            }
+            lower = byte.is_ascii_lowercase();
+        }
+        makeup
+    }
+
+    /// Letters and what stands between words.
+    fn is_plain_words(&self) -> bool {
+        self.digits == 0 && self.odd == 0
+    }
+
+    /// More capitals than at the front or at the joints of camelCase.
+    fn mixes_cases(&self, length: usize) -> bool {
+        self.turns >= 2 && self.turns * 5 >= length
+    }
+}
+
 /// Whether the value of a name of this strength is to be hidden.
+///
+/// What costs little is asked first: a line may hold thousands of names.
 pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> bool {
     let head = &value[..value.len().min(JUDGED)];
-    if strength != Strength::Password && is_filler(head) {
-        return false;
-    }
-    if is_placeholder(value) || is_path_or_link(head) {
-        return false;
-    }
-    let letters = head.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
-    let digits = head.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let others = head
-        .iter()
-        .filter(|byte| !byte.is_ascii() || !byte.is_ascii_alphanumeric())
-        .count();
-    let spaces = head.iter().filter(|byte| **byte == b' ').count();
-    let plain_words = digits == 0
-        && head.iter().all(|byte| {
-            byte.is_ascii_alphabetic()
-                || matches!(
-                    byte,
-                    b' ' | b'.' | b',' | b'\'' | b'!' | b'?' | b':' | b'-' | b'_' | b'/'
-                )
-        });
-    match strength {
+    let made = Makeup::of(head);
+    let length = head.len();
+    let likely = match strength {
         Strength::Password => match written {
-            Written::Assigned => head.len() >= 3 && !is_reference(head) || head.len() >= 2 && digits + others > 0,
+            Written::Assigned => length >= 3 && !is_reference(head) || length >= 2 && made.digits + made.others > 0,
             // A sentence such as "Password must have 8 characters" is none.
             Written::Quoted => {
-                head.len() >= 3 && !(spaces >= 2 && letters + spaces + 4 > head.len()) && !(spaces > 0 && plain_words)
+                length >= 3
+                    && !(made.spaces >= 2 && made.letters + made.spaces + 4 > length)
+                    && !(made.spaces > 0 && made.is_plain_words())
             }
             Written::Stated => {
-                head.len() >= 4 && !is_reference(head) && (letters != head.len() || both_cases(head)) && !plain_words
+                length >= 4 && (!made.is_plain_words() || made.mixes_cases(length)) && !is_reference(head)
             }
         },
         Strength::Token => {
-            head.len() >= 8
-                && spaces == 0
+            length >= 8
+                && made.spaces == 0
+                && (made.digits > 0 && made.letters > 0
+                    || made.mixes_cases(length) && made.others * 6 <= length
+                    || made.digits >= 12 && written != Written::Stated
+                    || made.letters >= 20 && !made.is_plain_words()
+                    || made.letters == length && length >= 16 && written == Written::Assigned)
                 && !is_reference(head)
                 && !is_code(head)
-                && (digits > 0 && letters > 0
-                    || both_cases(head) && others * 6 <= head.len()
-                    || digits >= 12 && written != Written::Stated
-                    || letters >= 20 && !plain_words
-                    || letters == head.len() && head.len() >= 16 && written == Written::Assigned)
                 && !(written == Written::Stated && is_word_like(head))
-                && entropy(head) >= if head.len() >= 16 { 2.8 } else { 2.2 }
+                && entropy(head) >= if length >= 16 { 2.8 } else { 2.2 }
         }
         Strength::Weak => {
-            head.len() >= 16
-                && spaces == 0
-                && digits >= 2
-                && letters >= 4
+            length >= 16
+                && made.spaces == 0
+                && made.digits >= 2
+                && made.letters >= 4
                 && !is_reference(head)
                 && !is_code(head)
                 && !is_word_like(head)
                 && entropy(head) >= 3.3
         }
-    }
-}
-
-fn both_cases(value: &[u8]) -> bool {
-    // More than a capital at the front or at camelCase joints.
-    let turns = value
-        .windows(2)
-        .filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
-        .count();
-    turns * 5 >= value.len() && turns >= 2
+    };
+    likely && !is_placeholder(value) && !is_path_or_link(head) && (strength == Strength::Password || !is_filler(head))
 }
 
 /// `req.headers.token`, `config.apiKey`, `this.secret`: words joined by dots, no digits.

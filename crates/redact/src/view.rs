@@ -3,12 +3,19 @@
 //! One pass undoes all three kinds at once and remembers where each byte came from. The raw text is always searched as
 //! well, because a secret may contain what looks like an escape. A second pass covers what was escaped twice.
 
-/// A decoded text and where its bytes came from.
+/// A decoded text and where its parts came from.
 #[derive(Debug, Default)]
 pub(crate) struct View {
     text: Vec<u8>,
-    // `from[i]` is where byte i begins in the text this view was made of; one more at the end for its length.
-    from: Vec<usize>,
+    parts: Vec<Part>,
+}
+
+/// A part of the decoded text: either as it was, byte for byte, or what one escape stands for.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    decoded: usize,
+    raw: usize,
+    verbatim: bool,
 }
 
 impl View {
@@ -18,75 +25,103 @@ impl View {
 
     /// The bounds of a decoded range in the text this view was made of.
     pub(crate) fn origin(&self, start: usize, end: usize) -> (usize, usize) {
-        (self.from[start], self.from[end])
+        (self.origin_of(start), self.origin_of(end))
+    }
+
+    fn origin_of(&self, at: usize) -> usize {
+        let after = self.parts.partition_point(|part| part.decoded <= at);
+        let Some(part) = after.checked_sub(1).map(|last| self.parts[last]) else {
+            return at;
+        };
+        if part.verbatim {
+            part.raw + (at - part.decoded)
+        } else {
+            part.raw
+        }
+    }
+
+    fn begin(&mut self) {
+        self.text.clear();
+        self.parts.clear();
+    }
+
+    /// Takes over text that stands for itself.
+    fn verbatim(&mut self, raw: &[u8], from: usize, to: usize) {
+        self.parts.push(Part {
+            decoded: self.text.len(),
+            raw: from,
+            verbatim: true,
+        });
+        self.text.extend_from_slice(&raw[from..to]);
+    }
+
+    /// Puts what an escape at `from` stands for.
+    fn escape(&mut self, bytes: &[u8], from: usize) {
+        self.parts.push(Part {
+            decoded: self.text.len(),
+            raw: from,
+            verbatim: false,
+        });
+        self.text.extend_from_slice(bytes);
     }
 
     /// Decodes into this view, reusing its memory. False when nothing was escaped.
     pub(crate) fn decode(&mut self, raw: &[u8]) -> bool {
-        self.text.clear();
-        self.from.clear();
-        let Some(first) = memchr::memchr3(b'%', b'\\', b'&', raw) else {
-            return false;
-        };
-        let mut changed = false;
-        self.text.extend_from_slice(&raw[..first]);
-        self.from.extend(0..first);
-        let mut at = first;
-        while at < raw.len() {
+        self.begin();
+        let mut copied = 0;
+        let mut at = 0;
+        while let Some(found) = memchr::memchr3(b'%', b'\\', b'&', &raw[at..]) {
+            at += found;
             let decoded = match raw[at] {
                 b'%' => percent(&raw[at..]),
                 b'\\' => backslash(&raw[at..]),
-                b'&' => entity(&raw[at..]),
-                _ => None,
+                _ => entity(&raw[at..]),
             };
-            match decoded {
-                Some((character, length)) => {
-                    changed = true;
-                    match character {
-                        Decoded::Byte(byte) => self.push(byte, at),
-                        Decoded::Char(character) => {
-                            let mut buffer = [0; 4];
-                            for byte in character.encode_utf8(&mut buffer).bytes() {
-                                self.push(byte, at);
-                            }
-                        }
-                    }
-                    at += length;
-                }
-                None => {
-                    self.push(raw[at], at);
-                    at += 1;
-                }
+            let Some((character, length)) = decoded else {
+                at += 1;
+                continue;
+            };
+            if copied < at {
+                self.verbatim(raw, copied, at);
             }
+            match character {
+                Decoded::Byte(byte) => self.escape(&[byte], at),
+                Decoded::Char(character) => self.escape(character.encode_utf8(&mut [0; 4]).as_bytes(), at),
+            }
+            at += length;
+            copied = at;
         }
-        self.from.push(raw.len());
-        changed
+        if self.parts.is_empty() {
+            return false;
+        }
+        // The last part stands even when it is empty, because ranges may end there.
+        self.verbatim(raw, copied, raw.len());
+        true
     }
 
     /// Takes every run of white space as one space. False when the text is so already.
     pub(crate) fn squeeze(&mut self, raw: &[u8]) -> bool {
-        self.text.clear();
-        self.from.clear();
-        let mut changed = false;
-        for (at, byte) in raw.iter().enumerate() {
-            if byte.is_ascii_whitespace() {
-                if self.text.last() == Some(&b' ') {
-                    changed = true;
-                    continue;
-                }
-                changed |= *byte != b' ';
-                self.push(b' ', at);
-            } else {
-                self.push(*byte, at);
+        self.begin();
+        let mut copied = 0;
+        let mut at = 0;
+        while let Some(found) = raw[at..].iter().position(u8::is_ascii_whitespace) {
+            at += found;
+            let run = raw[at..]
+                .iter()
+                .position(|byte| !byte.is_ascii_whitespace())
+                .unwrap_or(raw.len() - at);
+            if run > 1 || raw[at] != b' ' {
+                self.verbatim(raw, copied, at);
+                self.escape(b" ", at);
+                copied = at + run;
             }
+            at += run;
         }
-        self.from.push(raw.len());
-        changed
-    }
-
-    fn push(&mut self, byte: u8, from: usize) {
-        self.text.push(byte);
-        self.from.push(from);
+        if self.parts.is_empty() {
+            return false;
+        }
+        self.verbatim(raw, copied, raw.len());
+        true
     }
 }
 

@@ -14,7 +14,7 @@ fn the_first_group_is_hidden_when_there_is_one() {
 
 #[track_caller]
 fn refused(id: &str, literal: &str, pattern: &str, why: &str) {
-    let error = CustomRule::new(id, literal, pattern).unwrap_err();
+    let error = CustomRule::new(id, literal, pattern).expect_err("a refusal");
     assert!(error.to_string().contains(why), "{error}");
 }
 

@@ -23,11 +23,11 @@ const HEX: &str = "0123456789abcdef";
 #[track_caller]
 fn check_with(template: &str, secret: &str) {
     let line = template.replace('§', secret);
-    let clean = Redactor::builder().build().unwrap().scrubber().scrub(&line);
+    let clean = Redactor::builder().build().expect("a redactor").scrubber().scrub(&line);
     assert_eq!(clean.text.as_str(), template.replace('§', redact::MASK), "from {line}");
     let again = Redactor::builder()
         .build()
-        .unwrap()
+        .expect("JSON")
         .scrubber()
         .scrub(clean.text.as_str());
     assert_eq!(again.text, clean.text, "a second time");

@@ -28,7 +28,7 @@ fn key(kind: &str, lines: usize) -> Vec<String> {
 }
 
 fn scrubber() -> Scrubber {
-    Redactor::builder().build().unwrap().scrubber()
+    Redactor::builder().build().expect("a redactor").scrubber()
 }
 
 const KINDS: [&str; 7] = [

@@ -10,7 +10,7 @@ fn secret() -> String {
 
 #[track_caller]
 fn gone(secret: &str, line: &str) {
-    let redactor = Redactor::builder().known_secret(secret).build().unwrap();
+    let redactor = Redactor::builder().known_secret(secret).build().expect("a redactor");
     let clean = redactor.scrubber().scrub(line);
     assert!(
         clean.text.as_str().contains(MASK),
@@ -22,7 +22,7 @@ fn gone(secret: &str, line: &str) {
 
 #[track_caller]
 fn exactly(secret: &str, line: &str, expected: &str) {
-    let redactor = Redactor::builder().known_secret(secret).build().unwrap();
+    let redactor = Redactor::builder().known_secret(secret).build().expect("a redactor");
     assert_eq!(redactor.scrubber().scrub(line).text.as_str(), expected);
 }
 

@@ -36,7 +36,7 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 fn escaped(value: &str) -> String {
-    let json = serde_json::to_string(value).unwrap();
+    let json = serde_json::to_string(value).expect("text has a JSON form");
     json[1..json.len() - 1].to_owned()
 }
 

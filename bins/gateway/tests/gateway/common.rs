@@ -136,7 +136,7 @@ impl Gateway {
     }
 
     pub fn token(&self, name: &str) -> String {
-        self.clerk.session(&format!("user_{name}")).token()
+        self.clerk.session(format!("user_{name}")).token()
     }
 
     pub fn get(&self, path: &str) -> Ask {

@@ -170,7 +170,7 @@ impl Stream {
                 let event = event.expect("events are short");
                 return Some(Event {
                     name: event.event.to_string(),
-                    data: serde_json::from_str(&event.data).expect("every event's data is JSON"),
+                    data: serde_json::from_str(event.data).expect("every event's data is JSON"),
                     id: event.id.map(|id| id.parse().expect("ids are whole numbers")),
                 });
             }
