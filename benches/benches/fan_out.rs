@@ -35,19 +35,28 @@ struct Load {
 
 fn main() {
     let number = |name: &str, default: u64| {
-        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+        std::env::var(name)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(default)
     };
     let load = Load {
         viewers: number("VIEWERS", 200) as usize,
         rate: number("RATE", 100),
         seconds: number("SECONDS", 3),
     };
-    println!("1 job x {} viewers x {} lines/s, {} s", load.viewers, load.rate, load.seconds);
+    println!(
+        "1 job x {} viewers x {} lines/s, {} s",
+        load.viewers, load.rate, load.seconds
+    );
     let floor = measure(load, Server::Floor);
     println!("hyper floor  {floor}");
     let gateway = measure(load, Server::Gateway);
     println!("gateway      {gateway}");
-    println!("CPU per event against the floor: {:.2}", gateway.micros_per_event() / floor.micros_per_event());
+    println!(
+        "CPU per event against the floor: {:.2}",
+        gateway.micros_per_event() / floor.micros_per_event()
+    );
 }
 
 enum Server {
@@ -90,7 +99,12 @@ impl std::fmt::Display for Shown {
 fn measure(load: Load, server: Server) -> Shown {
     let start = Instant::now();
     // One thread for the server, one for the viewers: each has a core to itself where there are two.
-    let serving = Builder::new_multi_thread().worker_threads(1).thread_name("server").enable_all().build().expect("threads");
+    let serving = Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("server")
+        .enable_all()
+        .build()
+        .expect("threads");
     let (address, path, token, publish) = match server {
         Server::Floor => floor(&serving, load),
         Server::Gateway => gateway(&serving, load),
@@ -104,7 +118,8 @@ fn measure(load: Load, server: Server) -> Shown {
         .spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().expect("a thread");
             runtime.block_on(async {
-                let viewers = (0..load.viewers).map(|_| view(address, &path, &token, start, lines, &counted, events.clone()));
+                let viewers =
+                    (0..load.viewers).map(|_| view(address, &path, &token, start, lines, &counted, events.clone()));
                 futures::future::join_all(viewers).await;
             });
         })
@@ -135,17 +150,28 @@ fn measure(load: Load, server: Server) -> Shown {
         delays.append(&mut some);
     }
     delays.sort_unstable();
-    Shown { events: count, expected: load.viewers * lines as usize, cpu: spent, delays }
+    Shown {
+        events: count,
+        expected: load.viewers * lines as usize,
+        cpu: spent,
+        delays,
+    }
 }
 
 /// The time every thread but the viewers' has spent on a processor.
 fn cpu() -> Duration {
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Duration::ZERO };
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
+        return Duration::ZERO;
+    };
     let mut nanos = 0;
     for task in tasks.flatten() {
         let read = |name: &str| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
         if read("comm").trim() != "viewers" {
-            nanos += read("schedstat").split(' ').next().and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+            nanos += read("schedstat")
+                .split(' ')
+                .next()
+                .and_then(|text| text.parse::<u64>().ok())
+                .unwrap_or_default();
         }
     }
     Duration::from_nanos(nanos)
@@ -179,9 +205,16 @@ async fn view(
         // Each line says its number and when it was written.
         while let Some(at) = find(&buffer[from..], b"\"text\":\"n=") {
             let rest = &buffer[from + at + 10..];
-            let Some(end) = rest.iter().position(|byte| *byte == b'.') else { break };
+            let Some(end) = rest.iter().position(|byte| *byte == b'.') else {
+                break;
+            };
             let mut numbers = std::str::from_utf8(&rest[..end]).expect("digits").split(" t=");
-            let mut number = || numbers.next().and_then(|text| text.parse::<u64>().ok()).expect("a number");
+            let mut number = || {
+                numbers
+                    .next()
+                    .and_then(|text| text.parse::<u64>().ok())
+                    .expect("a number")
+            };
             assert_eq!(number(), next, "in order, none missing, none twice");
             delays.push(now.saturating_sub(number()));
             next += 1;
@@ -228,12 +261,17 @@ fn floor(runtime: &Runtime, load: Load) -> Served {
                     let frames = futures::StreamExt::map(frames, |bytes| Ok::<_, Infallible>(Frame::data(bytes)));
                     async move { Ok::<_, Infallible>(Response::new(StreamBody::new(frames))) }
                 });
-                let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
             });
         }
     });
     let publish: Publish = Box::new(move |number, micros| {
-        let entry = LogEntry { seq: Seq::new(number).expect("small"), recorded: text(number, micros) };
+        let entry = LogEntry {
+            seq: Seq::new(number).expect("small"),
+            recorded: text(number, micros),
+        };
         let mut out = Vec::new();
         wire::entry(&mut out, &entry);
         let _ = sender.send(out.into());
@@ -254,12 +292,19 @@ fn gateway(runtime: &Runtime, load: Load) -> Served {
     };
     let keys = auth_clerk::Keys::pem(&clerk.pem()).expect("a key");
     let verifier = auth_clerk::Verifier::new(policy, keys).expect("a policy");
-    let streams = StreamLimits { per_job: load.viewers, per_owner: load.viewers, process: load.viewers };
+    let streams = StreamLimits {
+        per_job: load.viewers,
+        per_owner: load.viewers,
+        process: load.viewers,
+    };
     let parts = Parts {
         store: Arc::clone(&store),
         archive: None,
         gatekeeper: Arc::new(ClerkGatekeeper::new(verifier, None, Origins::default())),
-        settings: Settings { streams, ..Settings::default() },
+        settings: Settings {
+            streams,
+            ..Settings::default()
+        },
     };
     let app = App::build(parts).expect("settings that work");
     let listener = tailwater_gateway::listen("127.0.0.1:0".parse().expect("an address")).expect("a port");
@@ -268,13 +313,21 @@ fn gateway(runtime: &Runtime, load: Load) -> Served {
     let job = job("fan-out");
     let writer = runtime.block_on(async {
         store.open(&job, &owner("ana"), T0).await.expect("a store");
-        store.join(&job, &WriterId::new("bench").expect("a name")).await.expect("a store")
+        store
+            .join(&job, &WriterId::new("bench").expect("a name"))
+            .await
+            .expect("a store")
     });
     let path = format!("/v1/jobs/{job}/logs/stream");
     let token = clerk.session("user_ana").token();
     let publish: Publish = Box::new(move |number, micros| {
         let (store, job) = (Arc::clone(&store), job.clone());
-        let batch = Batch { writer: writer.id.clone(), fence: writer.fence, number, events: vec![text(number, micros)] };
+        let batch = Batch {
+            writer: writer.id.clone(),
+            fence: writer.fence,
+            number,
+            events: vec![text(number, micros)],
+        };
         Box::pin(async move {
             store.append(&job, &batch).await.expect("a store");
         })

@@ -10,7 +10,13 @@ use testkit::recordings::{self, Stream};
 
 /// Recorded output of real tools, over and over, until it is some 16 MiB; the synthetic hard cases stand apart.
 fn build_output() -> Vec<u8> {
-    const HARD: [&str; 5] = ["binary-random", "lines-200k", "one-line-1mib", "unicode-deep", "invalid-utf8"];
+    const HARD: [&str; 5] = [
+        "binary-random",
+        "lines-200k",
+        "one-line-1mib",
+        "unicode-deep",
+        "invalid-utf8",
+    ];
     let once: Vec<u8> = recordings::names("pipe")
         .into_iter()
         .filter(|name| !HARD.iter().any(|hard| name.starts_with(hard)))
@@ -54,7 +60,9 @@ fn screen(c: &mut Criterion) {
     for (name, bytes) in [("build output", build_output()), ("a burst of plain lines", burst)] {
         let mut group = c.benchmark_group(name);
         group.throughput(Throughput::Bytes(bytes.len() as u64)).sample_size(10);
-        group.bench_function("split and copy: the limit", |b| b.iter(|| split_and_copy(black_box(&bytes))));
+        group.bench_function("split and copy: the limit", |b| {
+            b.iter(|| split_and_copy(black_box(&bytes)))
+        });
         group.bench_function("screen alone", |b| {
             b.iter(|| {
                 let mut length = 0;
@@ -65,11 +73,15 @@ fn screen(c: &mut Criterion) {
         group.bench_function("screen and classify", |b| {
             b.iter(|| {
                 let mut classed = 0;
-                Screen::pipe().push(black_box(&bytes), &mut |line| classed += usize::from(classify(line.text).is_some()));
+                Screen::pipe().push(black_box(&bytes), &mut |line| {
+                    classed += usize::from(classify(line.text).is_some())
+                });
                 classed
             });
         });
-        group.bench_function("screen, redact, classify", |b| b.iter(|| road(black_box(&bytes), &redactor)));
+        group.bench_function("screen, redact, classify", |b| {
+            b.iter(|| road(black_box(&bytes), &redactor))
+        });
         group.finish();
     }
 }

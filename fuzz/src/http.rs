@@ -11,7 +11,10 @@ pub fn target(bytes: &[u8]) {
     };
     for method in [http::Method::GET, http::Method::OPTIONS, http::Method::POST] {
         if let Ok(Route::Job(_, Some(job))) = route::route(&method, path) {
-            assert!(job.as_str().bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/'), "a job id is a plain name");
+            assert!(
+                job.as_str().bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/'),
+                "a job id is a plain name"
+            );
         }
     }
     if let Ok(page) = route::page_query(query) {
@@ -26,14 +29,20 @@ pub fn target(bytes: &[u8]) {
 
 /// Any bytes as the values of the headers that are read.
 pub fn headers(bytes: &[u8]) {
-    let Ok(value) = http::HeaderValue::from_bytes(bytes) else { return };
+    let Ok(value) = http::HeaderValue::from_bytes(bytes) else {
+        return;
+    };
     let mut headers = http::HeaderMap::new();
     for name in ["last-event-id", "traceparent", "x-request-id"] {
         headers.insert(name, value.clone());
     }
     if let Ok(Some(cursor)) = route::last_event_id(&headers, None) {
         let digits = std::str::from_utf8(bytes).expect("a cursor is ASCII");
-        assert_eq!(digits.parse().ok(), Some(cursor.get()), "the cursor read is the number sent");
+        assert_eq!(
+            digits.parse().ok(),
+            Some(cursor.get()),
+            "the cursor read is the number sent"
+        );
     }
     if let Some(id) = route::request_id(&headers) {
         assert!(!id.is_empty() && id.len() <= 128 && id.is_ascii());

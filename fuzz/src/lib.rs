@@ -20,20 +20,68 @@ pub struct Target {
 
 /// All of them.
 pub const TARGETS: &[Target] = &[
-    Target { name: "http_target", property: http::target },
-    Target { name: "http_headers", property: http::headers },
-    Target { name: "redact", property: redact::properties },
-    Target { name: "screen", property: screen::lines_do_not_depend_on_chunks },
-    Target { name: "spool", property: screen::a_spool_is_read_without_panic },
-    Target { name: "segment_frame", property: segment::frame },
-    Target { name: "segment_lines", property: segment::lines },
-    Target { name: "segment_seek_table", property: segment::seek_table },
-    Target { name: "manifest", property: segment::manifest },
-    Target { name: "sse_pieces", property: sse::any_pieces_give_the_same_events },
-    Target { name: "sse_round_trip", property: sse::what_is_encoded_reads_back },
-    Target { name: "token", property: token::token },
-    Target { name: "key_set", property: token::key_set },
-    Target { name: "token_headers", property: token::headers },
-    Target { name: "pem", property: token::pem },
-    Target { name: "entry", property: entry::any_bytes_are_an_entry_or_an_error },
+    Target {
+        name: "http_target",
+        property: http::target,
+    },
+    Target {
+        name: "http_headers",
+        property: http::headers,
+    },
+    Target {
+        name: "redact",
+        property: redact::properties,
+    },
+    Target {
+        name: "screen",
+        property: screen::lines_do_not_depend_on_chunks,
+    },
+    Target {
+        name: "spool",
+        property: screen::a_spool_is_read_without_panic,
+    },
+    Target {
+        name: "segment_frame",
+        property: segment::frame,
+    },
+    Target {
+        name: "segment_lines",
+        property: segment::lines,
+    },
+    Target {
+        name: "segment_seek_table",
+        property: segment::seek_table,
+    },
+    Target {
+        name: "manifest",
+        property: segment::manifest,
+    },
+    Target {
+        name: "sse_pieces",
+        property: sse::any_pieces_give_the_same_events,
+    },
+    Target {
+        name: "sse_round_trip",
+        property: sse::what_is_encoded_reads_back,
+    },
+    Target {
+        name: "token",
+        property: token::token,
+    },
+    Target {
+        name: "key_set",
+        property: token::key_set,
+    },
+    Target {
+        name: "token_headers",
+        property: token::headers,
+    },
+    Target {
+        name: "pem",
+        property: token::pem,
+    },
+    Target {
+        name: "entry",
+        property: entry::any_bytes_are_an_entry_or_an_error,
+    },
 ];

@@ -20,7 +20,11 @@ fn check(screen: impl Fn() -> Screen, bytes: &[u8], size: usize) {
     assert_eq!(whole, pieces);
     for line in whole {
         assert!(line.len() <= SCAN_LIMIT);
-        assert!(!line.chars().any(|c| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c)));
+        assert!(
+            !line
+                .chars()
+                .any(|c| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c))
+        );
     }
 }
 
@@ -37,7 +41,9 @@ fn lines<'a>(mut screen: Screen, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<
 pub fn a_spool_is_read_without_panic(data: &[u8]) {
     let header = br#"{"spool":1,"job":"j","owner":null,"phase":null,"writer":"w"}"#;
     for bytes in [data.to_vec(), [header.as_slice(), b"\n", data].concat()] {
-        let Ok(Some((_, mut reader))) = SpoolReader::open(Cursor::new(bytes)) else { continue };
+        let Ok(Some((_, mut reader))) = SpoolReader::open(Cursor::new(bytes)) else {
+            continue;
+        };
         let mut records = 0;
         while let Ok(Some(_)) = reader.next_record() {
             records += 1;

@@ -20,7 +20,10 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap_or(0) % below.max(1)
     }
 }
@@ -49,7 +52,10 @@ fn variation(input: &[u8], dice: &mut Dice) -> Vec<u8> {
 
 /// Runs a property over its corpus and `variations` of each input; a failure names the input.
 fn hold(name: &str, variations: usize) {
-    let target = TARGETS.iter().find(|target| target.name == name).expect("each test names a target");
+    let target = TARGETS
+        .iter()
+        .find(|target| target.name == name)
+        .expect("each test names a target");
     let inputs = corpus(name);
     assert!(inputs.len() >= 2, "{name} has no kept inputs");
     let mut dice = Dice(7);
@@ -58,7 +64,11 @@ fn hold(name: &str, variations: usize) {
         for number in 0..variations {
             let bytes = variation(&input, &mut dice);
             let held = std::panic::catch_unwind(|| (target.property)(&bytes));
-            assert!(held.is_ok(), "{name} does not hold for variation {number} of {}: {bytes:?}", path.display());
+            assert!(
+                held.is_ok(),
+                "{name} does not hold for variation {number} of {}: {bytes:?}",
+                path.display()
+            );
         }
     }
 }
@@ -66,7 +76,9 @@ fn hold(name: &str, variations: usize) {
 #[test]
 fn every_target_has_its_program_and_its_corpus() {
     for target in TARGETS {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz_targets").join(format!("{}.rs", target.name));
+        let program = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("fuzz_targets")
+            .join(format!("{}.rs", target.name));
         assert!(program.is_file(), "{} is missing", program.display());
         assert!(!corpus(target.name).is_empty());
     }
@@ -86,4 +98,21 @@ macro_rules! replay {
     };
 }
 
-replay!(http_target, http_headers, redact, screen, spool, segment_frame, segment_lines, segment_seek_table, manifest, sse_pieces, sse_round_trip, token, key_set, token_headers, pem, entry);
+replay!(
+    http_target,
+    http_headers,
+    redact,
+    screen,
+    spool,
+    segment_frame,
+    segment_lines,
+    segment_seek_table,
+    manifest,
+    sse_pieces,
+    sse_round_trip,
+    token,
+    key_set,
+    token_headers,
+    pem,
+    entry
+);

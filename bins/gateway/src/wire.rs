@@ -450,3 +450,170 @@ pub fn raw(out: &mut Vec<u8>, entry: &LogEntry) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use testkit::builders::{T0, job, line};
+
+    use super::*;
+
+    fn seq(number: u64) -> Seq {
+        Seq::new(number).expect("small")
+    }
+
+    fn entries(count: u64) -> Vec<LogEntry> {
+        (1..=count)
+            .map(|number| LogEntry {
+                seq: seq(number),
+                recorded: line(&format!("line {number}")),
+            })
+            .collect()
+    }
+
+    #[track_caller]
+    fn check(write: impl FnOnce(&mut Vec<u8>), golden: &str) {
+        let mut out = Vec::new();
+        write(&mut out);
+        assert_eq!(String::from_utf8(out).expect("UTF-8"), golden);
+    }
+
+    #[test]
+    fn the_events_that_are_no_entries() {
+        let job = job("j1");
+        let hello = Hello {
+            job: &job,
+            status: "running",
+            head: seq(812),
+            resumed_from: None,
+            revision: 0,
+            heartbeat_s: 15,
+            retention_s: 86400,
+        };
+        check(
+            |out| super::hello(out, &hello, Duration::from_secs(2)),
+            "retry: 2000\nevent: hello\ndata: {\"job\":\"j1\",\"status\":\"running\",\"head\":812,\"resumed_from\":null,\"revision\":0,\"heartbeat_s\":15,\"retention_s\":86400}\n\n",
+        );
+        check(
+            |out| heartbeat(out, Timestamp::from_millis(5), seq(814)),
+            "event: heartbeat\ndata: {\"ts\":5,\"head\":814}\n\n",
+        );
+        check(
+            |out| {
+                status(
+                    out,
+                    State::Silent {
+                        since: Timestamp::from_millis(5),
+                    },
+                )
+            },
+            "event: status\ndata: {\"status\":\"silent\",\"since\":5}\n\n",
+        );
+        check(
+            |out| status(out, State::Running),
+            "event: status\ndata: {\"status\":\"running\"}\n\n",
+        );
+        check(|out| status(out, State::Ended), "");
+        let span = Span::new(seq(816), seq(999_999)).expect("in order");
+        check(
+            |out| rewind(out, span),
+            "event: rewind\ndata: {\"from\":816,\"to\":999999,\"reason\":\"store_changed\"}\n\n",
+        );
+        check(
+            |out| purge(out, Some(seq(40)), 1),
+            "event: purge\ndata: {\"seq\":40,\"revision\":1}\n\n",
+        );
+        check(
+            |out| purge(out, None, 2),
+            "event: purge\ndata: {\"seq\":null,\"revision\":2}\n\n",
+        );
+        check(
+            |out| farewell(out, Farewell::Unavailable("draining"), Duration::from_millis(1700)),
+            "retry: 1700\nevent: unavailable\ndata: {\"reason\":\"draining\",\"retry_ms\":1700}\n\n",
+        );
+        check(
+            |out| farewell(out, Farewell::Reauth("lease"), Duration::from_millis(400)),
+            "retry: 400\nevent: reauth\ndata: {\"reason\":\"lease\",\"retry_ms\":400}\n\n",
+        );
+        check(
+            |out| gap(out, Timestamp::from_millis(5), GapReason::UnknownCursor, span),
+            "event: gap\ndata: {\"ts\":5,\"reason\":\"unknown_cursor\",\"from\":816,\"to\":999999,\"lines\":null}\nid: 999999\n\n",
+        );
+    }
+
+    #[test]
+    fn the_end_is_left_for_each_viewer_to_write() {
+        let mut entries = entries(2);
+        let event = LogEvent::Ended {
+            outcome: Outcome::Failed,
+            exit_code: Some(1),
+            counts: log_model::Counts::default(),
+        };
+        entries[1].recorded.event = event;
+        let frames = frames(&Change::Entries(entries));
+        assert_eq!(frames.events, 1);
+        assert!(frames.bytes.ends_with(b"\nid: 1\n\n"));
+        let last = frames.end.expect("the job is over");
+        let ts = T0.as_millis();
+        check(
+            |out| end(out, &last, 3),
+            &format!(
+                "event: end\ndata: {{\"seq\":2,\"ts\":{ts},\"outcome\":\"failed\",\"exit_code\":1,\"lines\":0,\"redactions\":0,\"gaps\":0,\"revision\":3}}\nid: 2\n\n"
+            ),
+        );
+    }
+
+    #[test]
+    fn a_page_too_large_gives_up_its_far_end() {
+        let job = job("j1");
+        let head = PageHead {
+            job: &job,
+            status: "running",
+            storage: "recent",
+            revision: 0,
+        };
+        let entries = entries(100);
+        for (direction, cap) in [
+            (Direction::Back, 2000),
+            (Direction::Forward, 2000),
+            (Direction::Back, 0),
+        ] {
+            let all = PageEntries {
+                entries: &entries,
+                next_before: None,
+                next_after: Some(seq(100)),
+                has_more: false,
+            };
+            let (body, kept) = page(head, all, direction, cap);
+            assert!(body.len() <= cap || kept.entries.len() == 1);
+            let json: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+            assert_eq!(json["entries"].as_array().map(Vec::len), Some(kept.entries.len()));
+            assert_eq!(json["has_more"], true);
+            let (first, last) = (kept.entries[0].seq, kept.entries[kept.entries.len() - 1].seq);
+            assert_eq!((kept.next_before, kept.next_after), (Some(first), Some(last)));
+            match direction {
+                Direction::Back => assert_eq!(last, seq(100)),
+                Direction::Forward => assert_eq!(first, seq(1)),
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_without_entries_is_whole_json() {
+        let job = job("j1");
+        let head = PageHead {
+            job: &job,
+            status: "running",
+            storage: "recent",
+            revision: 0,
+        };
+        let none = PageEntries {
+            entries: &[],
+            next_before: None,
+            next_after: None,
+            has_more: false,
+        };
+        let (body, _) = page(head, none, Direction::Back, 0);
+        let golden = r#"{"job":"j1","status":"running","storage":"recent","revision":0,"entries":[],"next_before":null,"next_after":null,"has_more":false}"#;
+        assert_eq!(String::from_utf8(body).expect("UTF-8"), golden);
+    }
+}

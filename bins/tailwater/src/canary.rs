@@ -40,7 +40,11 @@ const KNOWN: &str = "TAILWATER_CANARY_TOKEN";
 /// Fake secrets in real formats, put together here so that no scanner takes this file for a leak.
 fn secrets(known: &str) -> Vec<String> {
     let letters = |length: usize| -> String {
-        "Zk4TqW9xLm2VbN8cRf6YhJ3sDg7PaQe5UwXiKo1Ml0Bt".chars().cycle().take(length).collect()
+        "Zk4TqW9xLm2VbN8cRf6YhJ3sDg7PaQe5UwXiKo1Ml0Bt"
+            .chars()
+            .cycle()
+            .take(length)
+            .collect()
     };
     vec![
         known.to_owned(),
@@ -60,9 +64,17 @@ pub fn write_lines() -> Result<ExitCode, Error> {
     let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
     for number in 1..=LINES {
         let secret = (number / EVERY) as usize % secrets.len();
-        let said = if number % EVERY == 0 { format!("token is {} .", secrets[secret]) } else { "all is well".to_owned() };
+        let said = if number % EVERY == 0 {
+            format!("token is {} .", secrets[secret])
+        } else {
+            "all is well".to_owned()
+        };
         let line = format!("canary {number} {said}\n");
-        if number % 2 == 0 { out.write_all(line.as_bytes())? } else { err.write_all(line.as_bytes())? }
+        if number % 2 == 0 {
+            out.write_all(line.as_bytes())?
+        } else {
+            err.write_all(line.as_bytes())?
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -87,7 +99,9 @@ impl Arrived {
                 self.leaked += u64::from(secrets.iter().any(|secret| text.contains(secret.as_str())));
                 let hidden = entry["masked"].as_array().into_iter().flatten();
                 self.hidden += hidden.filter_map(|masked| masked["count"].as_u64()).sum::<u64>();
-                let number = text.strip_prefix("canary ").and_then(|rest| rest.split(' ').next()?.parse().ok());
+                let number = text
+                    .strip_prefix("canary ")
+                    .and_then(|rest| rest.split(' ').next()?.parse().ok());
                 if let Some(number) = number {
                     let source = entry["source"].as_str().unwrap_or_default().to_owned();
                     self.numbers.entry(source).or_default().push(number);
@@ -110,7 +124,12 @@ impl Arrived {
     fn say(&self, way: &str) {
         let lines: usize = self.numbers.values().map(Vec::len).sum();
         let end = if self.ended { "and the end" } else { "but not the end" };
-        println!("{way}: {lines} of {LINES} lines, {end}; {} of {} secrets hidden, {} lines leak", self.hidden, LINES / EVERY, self.leaked);
+        println!(
+            "{way}: {lines} of {LINES} lines, {end}; {} of {} secrets hidden, {} lines leak",
+            self.hidden,
+            LINES / EVERY,
+            self.leaked
+        );
     }
 }
 
@@ -122,8 +141,12 @@ pub async fn canary() -> Result<ExitCode, Error> {
     let folder = tempfile::tempdir()?;
     let data = Data::open(folder.path())?;
     let page = Page::open(&data, 0).await?;
-    let job = JobId::new("canary").map_err(|error| Error::Setting { problem: error.to_string() })?;
-    data.store.open(&job, &local_owner(), Timestamp::from(SystemTime::now())).await?;
+    let job = JobId::new("canary").map_err(|error| Error::Setting {
+        problem: error.to_string(),
+    })?;
+    data.store
+        .open(&job, &local_owner(), Timestamp::from(SystemTime::now()))
+        .await?;
 
     let known = Secret::random()?;
     let redactor = Redactor::builder().known_secret(known.reveal()).build()?;
@@ -151,11 +174,17 @@ pub async fn canary() -> Result<ExitCode, Error> {
     page.close().await?;
     live.say("live");
     paged.say("pages");
-    Ok(if live.is_whole() && paged.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if live.is_whole() && paged.is_whole() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn road(problem: impl std::fmt::Display) -> Error {
-    Error::Setting { problem: format!("the road is broken: {problem}") }
+    Error::Setting {
+        problem: format!("the road is broken: {problem}"),
+    }
 }
 
 /// A browser's side: signed in, asking.
@@ -170,7 +199,10 @@ impl Reader {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let origin = page.origin().to_owned();
         let code = Full::new(Bytes::copy_from_slice(page.code().reveal().as_bytes()));
-        let request = Request::builder().method(Method::POST).uri(format!("{origin}/v1/dev/session")).body(code);
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{origin}/v1/dev/session"))
+            .body(code);
         let answer = client.request(request.map_err(road)?).await.map_err(road)?;
         let cookie = answer
             .headers()
@@ -198,7 +230,9 @@ async fn live(mut body: Incoming, secrets: &[String]) -> Result<Arrived, Error> 
     let mut arrived = Arrived::default();
     let mut decoder = Decoder::new(Limits::default());
     while let Some(frame) = body.frame().await {
-        let Ok(bytes) = frame.map_err(road)?.into_data() else { continue };
+        let Ok(bytes) = frame.map_err(road)?.into_data() else {
+            continue;
+        };
         decoder.push(&bytes);
         while let Some(event) = decoder.next() {
             let event = event.map_err(road)?;
@@ -213,7 +247,9 @@ async fn pages(reader: &Reader, job: &JobId, secrets: &[String]) -> Result<Arriv
     let mut arrived = Arrived::default();
     let mut after = 0;
     loop {
-        let body = reader.get(&format!("/v1/jobs/{job}/logs?after={after}&limit=700")).await?;
+        let body = reader
+            .get(&format!("/v1/jobs/{job}/logs?after={after}&limit=700"))
+            .await?;
         let body = Limited::new(body, 16 << 20).collect().await.map_err(road)?.to_bytes();
         let page: Value = serde_json::from_slice(&body).map_err(road)?;
         for entry in page["entries"].as_array().into_iter().flatten() {

@@ -26,14 +26,21 @@ impl Data {
     /// [`Error::Folder`] when it cannot be made, [`Error::Store`] and [`Error::Archive`] when what is in it cannot be
     /// opened.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        let in_folder = |source| Error::Folder { folder: folder.to_owned(), source };
+        let in_folder = |source| Error::Folder {
+            folder: folder.to_owned(),
+            source,
+        };
         make_private(folder).map_err(in_folder)?;
         let folder = folder.canonicalize().map_err(in_folder)?;
         let store = SqliteStore::open(&folder.join("log.db"))?;
         let old = folder.join("archive");
         make_private(&old).map_err(in_folder)?;
         let archive = Archive::open(&ArchiveUrl::folder(&old)?)?;
-        Ok(Self { folder, store: Arc::new(store), archive: Arc::new(archive) })
+        Ok(Self {
+            folder,
+            store: Arc::new(store),
+            archive: Arc::new(archive),
+        })
     }
 
     /// Opens a folder that is there already, for verbs that only read.
@@ -44,7 +51,9 @@ impl Data {
         if folder.join("log.db").exists() {
             Self::open(folder)
         } else {
-            Err(Error::NothingHere { folder: folder.to_owned() })
+            Err(Error::NothingHere {
+                folder: folder.to_owned(),
+            })
         }
     }
 

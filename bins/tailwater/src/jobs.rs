@@ -22,9 +22,16 @@ pub async fn jobs(args: &DataArgs) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{:<20}  {:<10}  {:>9}  JOB", "OPENED (UTC)", "STATUS", "LINES")?;
     for (job, record) in newest_first(&*data.store).await? {
-        let opened = i64::try_from(record.opened.as_millis()).ok().and_then(|ms| Instant::from_millisecond(ms).ok());
+        let opened = i64::try_from(record.opened.as_millis())
+            .ok()
+            .and_then(|ms| Instant::from_millisecond(ms).ok());
         let opened = opened.map_or_else(String::new, |t| t.strftime("%Y-%m-%d %H:%M:%S").to_string());
-        writeln!(out, "{opened:<20}  {:<10}  {:>9}  {job}", status(&record), record.counts.lines)?;
+        writeln!(
+            out,
+            "{opened:<20}  {:<10}  {:>9}  {job}",
+            status(&record),
+            record.counts.lines
+        )?;
     }
     Ok(())
 }
@@ -49,5 +56,7 @@ pub async fn newest_first(store: &dyn LogStore) -> Result<Vec<(JobId, JobRecord)
 
 /// How a job stands, in one word.
 pub fn status(record: &JobRecord) -> &'static str {
-    record.outcome().map_or(record.state.as_str(), |ending| ending.outcome.as_str())
+    record
+        .outcome()
+        .map_or(record.state.as_str(), |ending| ending.outcome.as_str())
 }

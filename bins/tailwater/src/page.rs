@@ -30,7 +30,9 @@ impl Page {
     /// [`Error::Port`] when the port is taken.
     pub async fn open(data: &Data, port: u16) -> Result<Self, Error> {
         let in_port = |source| Error::Port { port, source };
-        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.map_err(in_port)?;
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+            .await
+            .map_err(in_port)?;
         let port = listener.local_addr().map_err(in_port)?.port();
         let code = Secret::random()?;
         let settings = Settings {
@@ -52,7 +54,12 @@ impl Page {
             // A dropped sender means the same as a word from it.
             let _ = stopped.await;
         }));
-        Ok(Self { address: format!("http://127.0.0.1:{port}"), code, stop: Some(stop), served })
+        Ok(Self {
+            address: format!("http://127.0.0.1:{port}"),
+            code,
+            stop: Some(stop),
+            served,
+        })
     }
 
     /// Where to open a job's page; the fragment signs the browser in.

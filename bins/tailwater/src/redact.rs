@@ -42,7 +42,14 @@ pub fn redact(args: &Redact) -> Result<ExitCode, Error> {
 
 fn list_rules(redactor: &Redactor, out: &mut impl Write) -> std::io::Result<()> {
     for rule in redactor.rules() {
-        writeln!(out, "{:<44}  {:<44}  {:<14}  {}", rule.id.as_str(), rule.name, rule.group, rule.source)?;
+        writeln!(
+            out,
+            "{:<44}  {:<44}  {:<14}  {}",
+            rule.id.as_str(),
+            rule.name,
+            rule.group,
+            rule.source
+        )?;
     }
     Ok(())
 }
@@ -55,7 +62,10 @@ struct Stream {
 
 impl Stream {
     fn new(redactor: &Redactor) -> Self {
-        Self { screen: Screen::pipe(), scrubber: redactor.scrubber() }
+        Self {
+            screen: Screen::pipe(),
+            scrubber: redactor.scrubber(),
+        }
     }
 
     fn push(&mut self, bytes: &[u8], emit: &mut impl FnMut(&str, Vec<Masked>)) {
@@ -141,7 +151,10 @@ fn records(redactor: &Redactor, input: impl BufRead, out: &mut impl Write) -> Re
         let redacted = if record.known.is_empty() {
             one(redactor, record)
         } else {
-            let known = record.known.iter().fold(Redactor::builder(), |builder, value| builder.known_secret(value));
+            let known = record
+                .known
+                .iter()
+                .fold(Redactor::builder(), |builder, value| builder.known_secret(value));
             one(&known.build()?, record)
         };
         serde_json::to_writer(&mut *out, &redacted).map_err(std::io::Error::from)?;
@@ -162,6 +175,17 @@ fn one(redactor: &Redactor, record: Record) -> Redacted {
     let mut stream = Stream::new(redactor);
     stream.push(record.text.as_bytes(), &mut emit);
     stream.finish(&mut emit);
-    let masked = hidden.into_iter().map(|(rule, count)| Hidden { name: rule.human_name(), rule, count }).collect();
-    Redacted { id: record.id, text: lines.join("\n"), masked }
+    let masked = hidden
+        .into_iter()
+        .map(|(rule, count)| Hidden {
+            name: rule.human_name(),
+            rule,
+            count,
+        })
+        .collect();
+    Redacted {
+        id: record.id,
+        text: lines.join("\n"),
+        masked,
+    }
 }

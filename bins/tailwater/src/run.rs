@@ -25,7 +25,10 @@ pub async fn run(args: Run) -> Result<ExitCode, Error> {
         Some(job) => job,
         None => unused_name(&*data.store).await?,
     };
-    let record = data.store.open(&job, &local_owner(), Timestamp::from(SystemTime::now())).await?;
+    let record = data
+        .store
+        .open(&job, &local_owner(), Timestamp::from(SystemTime::now()))
+        .await?;
     if record.is_over() {
         return Err(Error::JobEnded { job });
     }
@@ -60,7 +63,11 @@ pub async fn run(args: Run) -> Result<ExitCode, Error> {
         hidden => format!(", {hidden} secrets hidden"),
     };
     let lines = report.log.lines;
-    let lines = if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") };
+    let lines = if lines == 1 {
+        "1 line".to_owned()
+    } else {
+        format!("{lines} lines")
+    };
     eprintln!("tailwater: {lines} kept{hidden}; see them again with: tailwater serve");
     Ok(ExitCode::from(u8::try_from(report.exit.status()).unwrap_or(1)))
 }
@@ -70,11 +77,15 @@ async fn unused_name(store: &dyn LogStore) -> Result<JobId, Error> {
     let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
     let mut name = format!("job-{now}");
     for number in 2_u32.. {
-        let job = JobId::new(&name).map_err(|error| Error::Setting { problem: error.to_string() })?;
+        let job = JobId::new(&name).map_err(|error| Error::Setting {
+            problem: error.to_string(),
+        })?;
         if store.job(&job).await?.is_none() {
             return Ok(job);
         }
         name = format!("job-{now}-{number}");
     }
-    Err(Error::Setting { problem: "no free name for the job is left; name one with --job".to_owned() })
+    Err(Error::Setting {
+        problem: "no free name for the job is left; name one with --job".to_owned(),
+    })
 }

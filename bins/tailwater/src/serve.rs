@@ -37,7 +37,10 @@ pub async fn sweep_now_and_then(data: Data, redactor: Redactor) {
         let now = Timestamp::from(SystemTime::now());
         match archiver::sweep(&*data.store, &data.archive, &redactor, now, &Policy::default()).await {
             Ok(swept) => tracing::debug!(?swept, "swept"),
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the sweep will be tried again"),
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the sweep will be tried again"
+            ),
         }
     }
 }

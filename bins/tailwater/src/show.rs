@@ -11,7 +11,10 @@ use crate::Error;
 use crate::config::Show;
 use crate::data::{Data, local_owner};
 
-const PAGE: PageSize = PageSize { entries: 1000, bytes: 4 << 20 };
+const PAGE: PageSize = PageSize {
+    entries: 1000,
+    bytes: 4 << 20,
+};
 
 /// Prints what there is, and with `--follow` what comes, until the job has ended.
 ///
@@ -64,10 +67,18 @@ fn print(entries: &[LogEntry]) -> Result<Option<Seq>, Error> {
 fn mark(event: &LogEvent, entry: &LogEntry) -> String {
     let phase = entry.recorded.phase.as_ref().map_or("command", |phase| phase.as_str());
     match event {
-        LogEvent::Stage { state: StageState::Started } => format!("── {phase} started"),
-        LogEvent::Stage { state: StageState::Finished { exit_code, duration_ms } } => {
+        LogEvent::Stage {
+            state: StageState::Started,
+        } => format!("── {phase} started"),
+        LogEvent::Stage {
+            state: StageState::Finished { exit_code, duration_ms },
+        } => {
             let code = exit_code.map_or_else(String::new, |code| format!(", exit code {code}"));
-            format!("── {phase} finished after {}.{} s{code}", duration_ms / 1000, duration_ms % 1000 / 100)
+            format!(
+                "── {phase} finished after {}.{} s{code}",
+                duration_ms / 1000,
+                duration_ms % 1000 / 100
+            )
         }
         LogEvent::Gap { lines, span, reason } => {
             let lines = lines.or(span.map(Span::len));
@@ -75,7 +86,10 @@ fn mark(event: &LogEvent, entry: &LogEntry) -> String {
             format!("── {lines} are missing here ({reason})")
         }
         LogEvent::Ended { outcome, counts, .. } => {
-            format!("── {outcome}: {} lines, {} secrets hidden", counts.lines, counts.redactions)
+            format!(
+                "── {outcome}: {} lines, {} secrets hidden",
+                counts.lines, counts.redactions
+            )
         }
         _ => "── something this version does not know".to_owned(),
     }

@@ -73,14 +73,21 @@ pub struct LocalGatekeeper {
 
 impl std::fmt::Debug for LocalGatekeeper {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LocalGatekeeper").field("port", &self.port).finish_non_exhaustive()
+        f.debug_struct("LocalGatekeeper")
+            .field("port", &self.port)
+            .finish_non_exhaustive()
     }
 }
 
 impl LocalGatekeeper {
     /// A gatekeeper for the page on `port`, letting in who knows `code`.
     pub fn new(port: u16, code: &Secret, store: Arc<dyn LogStore>) -> Self {
-        Self { port, code: hash(code.reveal().as_bytes()), sessions: Mutex::default(), store }
+        Self {
+            port,
+            code: hash(code.reveal().as_bytes()),
+            sessions: Mutex::default(),
+            store,
+        }
     }
 
     fn cookie_name(&self) -> String {
@@ -113,21 +120,33 @@ impl LocalGatekeeper {
     /// Whether the request's cookie is a session's; being used keeps it alive.
     fn is_signed_in(&self, headers: &HeaderMap) -> bool {
         let name = self.cookie_name();
-        let value = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).find_map(|cookies| {
-            cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix(&name)?.strip_prefix('='))
-        });
+        let value = headers
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .find_map(|cookies| {
+                cookies
+                    .split(';')
+                    .find_map(|cookie| cookie.trim().strip_prefix(&name)?.strip_prefix('='))
+            });
         let Some(value) = value else { return false };
         let mut sessions = self.sessions.lock();
         let now = Instant::now();
         sessions.retain(|_, used| now.duration_since(*used) < IDLE);
-        sessions.get_mut(&hash(value.as_bytes())).map(|used| *used = now).is_some()
+        sessions
+            .get_mut(&hash(value.as_bytes()))
+            .map(|used| *used = now)
+            .is_some()
     }
 
     fn sign_in(&self) -> std::io::Result<Secret> {
         let session = Secret::random()?;
         let mut sessions = self.sessions.lock();
         if sessions.len() >= SESSIONS
-            && let Some(oldest) = sessions.iter().min_by_key(|(_, used)| **used).map(|(session, _)| *session)
+            && let Some(oldest) = sessions
+                .iter()
+                .min_by_key(|(_, used)| **used)
+                .map(|(session, _)| *session)
         {
             sessions.remove(&oldest);
         }
@@ -138,16 +157,32 @@ impl LocalGatekeeper {
     /// `POST /v1/dev/session`, the body being the code.
     async fn answer_sign_in(&self, request: Request<Incoming>) -> Response<Body> {
         if request.method() != Method::POST {
-            let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Signing in is a POST.");
-            answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+            let mut answer = problem(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "Signing in is a POST.",
+            );
+            answer
+                .headers_mut()
+                .insert(header::ALLOW, HeaderValue::from_static("POST"));
             return answer;
         }
         if !self.is_own_origin(request.headers()) {
-            return problem(StatusCode::FORBIDDEN, "origin_not_allowed", "Open the address that tailwater printed.");
+            return problem(
+                StatusCode::FORBIDDEN,
+                "origin_not_allowed",
+                "Open the address that tailwater printed.",
+            );
         }
         let code = match Limited::new(request.into_body(), 256).collect().await {
             Ok(body) => body.to_bytes(),
-            Err(_) => return problem(StatusCode::BAD_REQUEST, "bad_request", "The body is the code and nothing else."),
+            Err(_) => {
+                return problem(
+                    StatusCode::BAD_REQUEST,
+                    "bad_request",
+                    "The body is the code and nothing else.",
+                );
+            }
         };
         if hash(code.trim_ascii()) != self.code {
             return problem(
@@ -157,21 +192,35 @@ impl LocalGatekeeper {
             );
         }
         let Ok(session) = self.sign_in() else {
-            return problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The system gave no randomness; try again.");
+            return problem(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "The system gave no randomness; try again.",
+            );
         };
-        let cookie = format!("{}={}; Path=/; HttpOnly; SameSite=Strict", self.cookie_name(), session.reveal());
+        let cookie = format!(
+            "{}={}; Path=/; HttpOnly; SameSite=Strict",
+            self.cookie_name(),
+            session.reveal()
+        );
         let mut answer = Response::new(Body::empty());
         *answer.status_mut() = StatusCode::NO_CONTENT;
         let cookie = HeaderValue::try_from(cookie).expect("a name, hexadecimal digits and constant attributes");
         answer.headers_mut().insert(header::SET_COOKIE, cookie);
-        answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        answer
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         answer
     }
 
     /// `GET /v1/jobs`, which only a single machine has: everything here belongs to one person.
     async fn answer_jobs(&self, headers: &HeaderMap) -> Response<Body> {
         if !self.is_signed_in(headers) || !self.is_own_origin(headers) {
-            return problem(StatusCode::UNAUTHORIZED, "token_missing", "Open the address that tailwater printed.");
+            return problem(
+                StatusCode::UNAUTHORIZED,
+                "token_missing",
+                "Open the address that tailwater printed.",
+            );
         }
         match newest_first(&*self.store).await {
             Ok(jobs) => {
@@ -186,7 +235,11 @@ impl LocalGatekeeper {
                     .collect();
                 answer(StatusCode::OK, "application/json", json!({ "jobs": jobs }).to_string())
             }
-            Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "The log cannot be read right now."),
+            Err(_) => problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "store_unavailable",
+                "The log cannot be read right now.",
+            ),
         }
     }
 }
@@ -194,14 +247,19 @@ impl LocalGatekeeper {
 fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response<Body> {
     let mut answer = Response::new(Body::whole(body));
     *answer.status_mut() = status;
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 
 fn problem(status: StatusCode, code: &str, detail: &str) -> Response<Body> {
     let title = status.canonical_reason().unwrap_or_default();
-    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "code": code, "detail": detail });
+    let body =
+        json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "code": code, "detail": detail });
     answer(status, "application/problem+json", body.to_string())
 }
 
@@ -216,7 +274,11 @@ impl Gatekeeper for LocalGatekeeper {
         }
         let owner: Owner = local_owner();
         let user: OwnerId = owner.id.clone();
-        Ok(Identity { owners: vec![owner], user, key: None })
+        Ok(Identity {
+            owners: vec![owner],
+            user,
+            key: None,
+        })
     }
 
     async fn before_routing(&self, request: Request<Incoming>) -> Before {

@@ -15,11 +15,25 @@ struct Said {
 
 async fn tailwater(folder: &Path, args: &[&str], input: &str) -> Said {
     let mut command = Command::new(built("tailwater"));
-    command.args(args).current_dir(folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+        .args(args)
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.env("DEPLOY_PASSWORD", format!("{}{}", "swordfish-", "4711"));
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     let mut child = command.spawn().expect("it starts");
-    child.stdin.take().expect("piped").write_all(input.as_bytes()).await.expect("it reads its input");
+    child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(input.as_bytes())
+        .await
+        .expect("it reads its input");
     let done = tokio::time::timeout(std::time::Duration::from_secs(60), child.wait_with_output()).await;
     let done = done.expect("it ends within a minute").expect("it ends");
     Said {
@@ -36,15 +50,33 @@ async fn a_command_is_run_kept_listed_and_shown() {
     let ran = tailwater(folder.path(), &["run", "--job", "first", "--", "sh", "-c", script], "").await;
     assert_eq!(ran.code, Some(5), "{}", ran.err);
     let secret = format!("{}{}", "swordfish-", "4711");
-    assert_eq!(ran.out, format!("to stdout\n{secret}\n"), "the command's own output is passed on as it was");
-    assert!(ran.err.contains("http://127.0.0.1:") && ran.err.contains("3 lines kept, 1 secret hidden"), "{}", ran.err);
+    assert_eq!(
+        ran.out,
+        format!("to stdout\n{secret}\n"),
+        "the command's own output is passed on as it was"
+    );
+    assert!(
+        ran.err.contains("http://127.0.0.1:") && ran.err.contains("3 lines kept, 1 secret hidden"),
+        "{}",
+        ran.err
+    );
 
     let jobs = tailwater(folder.path(), &["jobs"], "").await;
-    assert!(jobs.out.lines().any(|line| line.contains("failed") && line.ends_with("first")), "{}", jobs.out);
+    assert!(
+        jobs.out
+            .lines()
+            .any(|line| line.contains("failed") && line.ends_with("first")),
+        "{}",
+        jobs.out
+    );
     for args in [&["show", "first"][..], &["show", "first", "--follow"]] {
         let shown = tailwater(folder.path(), args, "").await;
         assert_eq!(shown.code, Some(0), "{}", shown.err);
-        assert!(shown.out.contains("\n[REDACTED]\n") && !shown.out.contains(&secret), "{}", shown.out);
+        assert!(
+            shown.out.contains("\n[REDACTED]\n") && !shown.out.contains(&secret),
+            "{}",
+            shown.out
+        );
         assert!(shown.out.contains("── build started") && shown.out.contains("── failed: 3 lines, 1 secrets hidden"));
     }
 }
@@ -58,7 +90,11 @@ async fn mistakes_are_said_in_a_sentence_with_a_next_step() {
     let cases: &[(&[&str], i32, &str)] = &[
         (&["run", "--job", "over", "--", "true"], 2, "has ended already"),
         (&["run", "--job", "a/b", "--", "true"], 2, "a job id must be"),
-        (&["run", "--data", "file", "--", "true"], 2, "name another one with --data"),
+        (
+            &["run", "--data", "file", "--", "true"],
+            2,
+            "name another one with --data",
+        ),
         (&["run"], 2, "<COMMAND>"),
         (&["run", "--", "no-such-command-here"], 127, "was not found"),
         (&["run", "--", "./file"], 126, "./file"),
@@ -83,8 +119,18 @@ async fn the_filter_hides_what_a_capture_would_hide() {
     let key = format!("{}{}", "AKIA", "Q7RZ4TKW2XNB6YHD");
     let input = format!("plain\nkey \x1b[31m{}\x1b[0m{} end\n", &key[..9], &key[9..]);
     let said = tailwater(folder.path(), &["redact"], &input).await;
-    assert_eq!((said.code, &*said.out), (Some(0), "plain\nkey [REDACTED] end\n"), "{}", said.err);
-    let known = tailwater(folder.path(), &["redact", "--known-env", "DEPLOY_PASSWORD"], "it is swordfish-4711.\n").await;
+    assert_eq!(
+        (said.code, &*said.out),
+        (Some(0), "plain\nkey [REDACTED] end\n"),
+        "{}",
+        said.err
+    );
+    let known = tailwater(
+        folder.path(),
+        &["redact", "--known-env", "DEPLOY_PASSWORD"],
+        "it is swordfish-4711.\n",
+    )
+    .await;
     assert_eq!(known.out, "it is [REDACTED].\n");
 }
 
@@ -92,9 +138,12 @@ async fn the_filter_hides_what_a_capture_would_hide() {
 async fn records_are_redacted_each_as_a_stream_of_its_own() {
     let folder = tempfile::tempdir().expect("a folder");
     let records = concat!(
-        r#"{"id":1,"text":"one\ntwo\n"}"#, "\n\n",
-        r#"{"id":"b","text":"my blue-canary-77 and BLUE-CANARY-77","known":["blue-canary-77"]}"#, "\n",
-        r#"{"id":3,"text":"blue-canary-77 is nothing here"}"#, "\n",
+        r#"{"id":1,"text":"one\ntwo\n"}"#,
+        "\n\n",
+        r#"{"id":"b","text":"my blue-canary-77 and BLUE-CANARY-77","known":["blue-canary-77"]}"#,
+        "\n",
+        r#"{"id":3,"text":"blue-canary-77 is nothing here"}"#,
+        "\n",
     );
     let said = tailwater(folder.path(), &["redact", "--jsonl"], records).await;
     assert_eq!(said.code, Some(0), "{}", said.err);
@@ -106,8 +155,17 @@ async fn records_are_redacted_each_as_a_stream_of_its_own() {
             r#"{"id":3,"text":"blue-canary-77 is nothing here","masked":[]}"#,
         ]
     );
-    let bad = tailwater(folder.path(), &["redact", "--jsonl"], "{\"id\":1,\"text\":\"x\"}\nnot json\n").await;
-    assert!(bad.code == Some(2) && bad.err.contains("line 2 of standard input"), "{}", bad.err);
+    let bad = tailwater(
+        folder.path(),
+        &["redact", "--jsonl"],
+        "{\"id\":1,\"text\":\"x\"}\nnot json\n",
+    )
+    .await;
+    assert!(
+        bad.code == Some(2) && bad.err.contains("line 2 of standard input"),
+        "{}",
+        bad.err
+    );
 }
 
 #[tokio::test]
@@ -123,5 +181,10 @@ async fn the_canary_comes_back_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     let said = tailwater(folder.path(), &["canary"], "").await;
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
-    assert_eq!(said.out.matches("2000 of 2000 lines, and the end; 200 of 200 secrets hidden, 0 lines leak").count(), 2);
+    assert_eq!(
+        said.out
+            .matches("2000 of 2000 lines, and the end; 200 of 200 secrets hidden, 0 lines leak")
+            .count(),
+        2
+    );
 }

@@ -1,6 +1,5 @@
 //! The archive on real servers and in a real folder.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use log_model::{JobId, Outcome, WriterId};
 use redact::Redactor;
 use stream_store::{Batch, Ending, LogStore, SqliteStore};
 use testkit::builders::{T0, job, lines, owner};
+use testkit::redis::RedisServer;
 use testkit::s3::{ACCESS_KEY_ID, REGION, S3Server, SECRET_ACCESS_KEY, SeaweedServer};
 
 fn bucket(url: &str, endpoint: String) -> Archive {
@@ -23,21 +23,24 @@ fn bucket(url: &str, endpoint: String) -> Archive {
     Archive::open_with(&url, &options).expect("usable")
 }
 
-async fn ended_job(dir: &Path) -> (Arc<dyn LogStore>, JobId) {
-    let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(&dir.join("log.db")).expect("a store"));
+async fn ended_job(store: &Arc<dyn LogStore>) -> JobId {
     let job = job("on-a-server");
     store.open(&job, &owner("ana"), T0).await.expect("opened");
     let writer = store
         .join(&job, &WriterId::new("w").expect("a slot"))
         .await
         .expect("joined");
-    let batch = Batch {
-        writer: writer.id.clone(),
-        fence: writer.fence,
-        number: 1,
-        events: lines(1..=2_400),
-    };
-    store.append(&job, &batch).await.expect("appended");
+    let mut number = writer.next;
+    for events in lines(1..=2_400).chunks(64) {
+        let batch = Batch {
+            writer: writer.id.clone(),
+            fence: writer.fence,
+            number,
+            events: events.to_vec(),
+        };
+        store.append(&job, &batch).await.expect("appended");
+        number += 1;
+    }
     store.leave(&job, &writer, T0).await.expect("left");
     store
         .end(
@@ -50,12 +53,17 @@ async fn ended_job(dir: &Path) -> (Arc<dyn LogStore>, JobId) {
         )
         .await
         .expect("ended");
-    (store, job)
+    job
 }
 
 async fn a_log_goes_there_and_comes_back(archive: Archive) {
     let dir = tempfile::tempdir().expect("a directory");
-    let (store, job) = ended_job(dir.path()).await;
+    let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(&dir.path().join("log.db")).expect("a store"));
+    from_that_store(store, archive).await;
+}
+
+async fn from_that_store(store: Arc<dyn LogStore>, archive: Archive) {
+    let job = ended_job(&store).await;
     assert!(archive.probe().await.expect("it answers").conditional_put);
     let redactor = Redactor::builder().build().expect("the built-in rules");
     let now = T0.plus(Duration::from_secs(48 * 3600));
@@ -84,6 +92,17 @@ async fn a_log_goes_there_and_comes_back(archive: Archive) {
 async fn moto_keeps_a_log() {
     let server = S3Server::start();
     a_log_goes_there_and_comes_back(bucket(&server.url(), server.endpoint())).await;
+}
+
+#[tokio::test]
+async fn a_log_leaves_redis_for_a_folder() {
+    let server = RedisServer::start();
+    let store = stream_store::connect(&server.url().parse().expect("an address"))
+        .await
+        .expect("connected");
+    let dir = tempfile::tempdir().expect("a directory");
+    let url = ArchiveUrl::folder(dir.path()).expect("an absolute path");
+    from_that_store(store, Archive::open(&url).expect("usable")).await;
 }
 
 #[tokio::test]

@@ -36,6 +36,8 @@ mod batcher;
 mod spool;
 mod store;
 
+mod outbox;
+
 mod delivery;
 mod leftover;
 

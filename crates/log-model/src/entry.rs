@@ -277,7 +277,10 @@ impl From<serde_json::Error> for DecodeError {
             serde_json::error::Category::Eof => "eof",
             serde_json::error::Category::Data | serde_json::error::Category::Io => "data",
         };
-        Self::Json { column: error.column(), category }
+        Self::Json {
+            column: error.column(),
+            category,
+        }
     }
 }
 
@@ -319,8 +322,14 @@ fn write(out: &mut Vec<u8>, wire: &Wire<'_>) {
 /// [`DecodeError`] when the bytes are not an entry; nothing of them is repeated in it.
 pub fn decode_trusted(json: &[u8]) -> Result<LogEntry, DecodeError> {
     let wire: Read = serde_json::from_slice(json)?;
-    let seq = wire.seq.ok_or(DecodeError::Missing { kind: wire.kind, field: "seq" })?;
-    Ok(LogEntry { seq, recorded: wire.recorded()? })
+    let seq = wire.seq.ok_or(DecodeError::Missing {
+        kind: wire.kind,
+        field: "seq",
+    })?;
+    Ok(LogEntry {
+        seq,
+        recorded: wire.recorded()?,
+    })
 }
 
 /// Reads back what [`Recorded::write_json`] wrote, as [`decode_trusted`] does for entries: for a spool's decoder.
@@ -383,15 +392,25 @@ impl<'a> Wire<'a> {
             ..Wire::default()
         };
         match &recorded.event {
-            LogEvent::Line { source, text, class, cut, masked } => {
+            LogEvent::Line {
+                source,
+                text,
+                class,
+                cut,
+                masked,
+            } => {
                 wire.source = Some(*source);
                 wire.text = Some(text.as_str());
                 wire.class = *class;
                 wire.cut = *cut;
                 wire.masked = masked;
             }
-            LogEvent::Stage { state: StageState::Started } => wire.state = Some("started"),
-            LogEvent::Stage { state: StageState::Finished { exit_code, duration_ms } } => {
+            LogEvent::Stage {
+                state: StageState::Started,
+            } => wire.state = Some("started"),
+            LogEvent::Stage {
+                state: StageState::Finished { exit_code, duration_ms },
+            } => {
                 wire.state = Some("finished");
                 wire.exit_code = Some(*exit_code);
                 wire.duration_ms = Some(*duration_ms);
@@ -402,7 +421,11 @@ impl<'a> Wire<'a> {
                 wire.from = span.map(Span::first);
                 wire.to = span.map(Span::last);
             }
-            LogEvent::Ended { outcome, exit_code, counts } => {
+            LogEvent::Ended {
+                outcome,
+                exit_code,
+                counts,
+            } => {
                 wire.outcome = Some(*outcome);
                 wire.exit_code = Some(*exit_code);
                 wire.lines = Some(Some(counts.lines));
@@ -421,7 +444,11 @@ fn masked_with_names<S: Serializer>(masked: &[Masked], serializer: S) -> Result<
         name: String,
         count: u32,
     }
-    serializer.collect_seq(masked.iter().map(|m| Named { rule: &m.rule, name: m.rule.human_name(), count: m.count }))
+    serializer.collect_seq(masked.iter().map(|m| Named {
+        rule: &m.rule,
+        name: m.rule.human_name(),
+        count: m.count,
+    }))
 }
 
 /// The one JSON form, for reading. Fields it does not know are passed over, so that a newer writer can add some.
@@ -465,7 +492,14 @@ impl Read {
                 text: trusted(self.text.ok_or(missing("text"))?),
                 class: self.class,
                 cut: self.cut,
-                masked: self.masked.into_iter().map(|m| Masked { rule: m.rule, count: m.count }).collect(),
+                masked: self
+                    .masked
+                    .into_iter()
+                    .map(|m| Masked {
+                        rule: m.rule,
+                        count: m.count,
+                    })
+                    .collect(),
             },
             Kind::Stage => LogEvent::Stage {
                 state: match self.state.as_deref() {
@@ -495,11 +529,18 @@ impl Read {
                 },
             },
         };
-        Ok(Recorded { ts: self.ts, phase: self.phase, event })
+        Ok(Recorded {
+            ts: self.ts,
+            phase: self.phase,
+            event,
+        })
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the text was redacted before it was written in this form")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the text was redacted before it was written in this form"
+)]
 fn trusted(text: String) -> SafeText {
     SafeText::assume_redacted(text)
 }
@@ -513,8 +554,15 @@ mod tests {
 
     fn entry(event: LogEvent) -> LogEntry {
         let phase = Some(Phase::new("install").expect("a word"));
-        let recorded = Recorded { ts: Timestamp::from_millis(1_771_754_400_123), phase, event };
-        LogEntry { seq: Seq::new(813).expect("small"), recorded }
+        let recorded = Recorded {
+            ts: Timestamp::from_millis(1_771_754_400_123),
+            phase,
+            event,
+        };
+        LogEntry {
+            seq: Seq::new(813).expect("small"),
+            recorded,
+        }
     }
 
     fn line(text: &str) -> LogEvent {
@@ -546,10 +594,21 @@ mod tests {
 
     #[test]
     fn a_line_with_everything() {
-        let masked = vec![Masked { rule: RuleId::from_static("stripe-live-key"), count: 2 }];
-        let LogEvent::Line { source, text, .. } = line("x") else { unreachable!("line makes lines") };
+        let masked = vec![Masked {
+            rule: RuleId::from_static("stripe-live-key"),
+            count: 2,
+        }];
+        let LogEvent::Line { source, text, .. } = line("x") else {
+            unreachable!("line makes lines")
+        };
         check(
-            LogEvent::Line { source, text, class: Some(Class::Deprecated), cut: Some(9000), masked },
+            LogEvent::Line {
+                source,
+                text,
+                class: Some(Class::Deprecated),
+                cut: Some(9000),
+                masked,
+            },
             r#"{"kind":"line","seq":813,"ts":1771754400123,"source":"stderr","phase":"install","text":"x","class":"deprecated","cut":9000,"masked":[{"rule":"stripe-live-key","name":"Stripe live key","count":2}]}"#,
         );
     }
@@ -557,11 +616,18 @@ mod tests {
     #[test]
     fn a_stage() {
         check(
-            LogEvent::Stage { state: StageState::Started },
+            LogEvent::Stage {
+                state: StageState::Started,
+            },
             r#"{"kind":"stage","seq":813,"ts":1771754400123,"phase":"install","state":"started"}"#,
         );
         check(
-            LogEvent::Stage { state: StageState::Finished { exit_code: None, duration_ms: 12 } },
+            LogEvent::Stage {
+                state: StageState::Finished {
+                    exit_code: None,
+                    duration_ms: 12,
+                },
+            },
             r#"{"kind":"stage","seq":813,"ts":1771754400123,"phase":"install","state":"finished","exit_code":null,"duration_ms":12}"#,
         );
     }
@@ -569,21 +635,37 @@ mod tests {
     #[test]
     fn a_gap_says_null_when_nobody_can_know() {
         check(
-            LogEvent::Gap { lines: None, span: None, reason: GapReason::WriterKilled },
+            LogEvent::Gap {
+                lines: None,
+                span: None,
+                reason: GapReason::WriterKilled,
+            },
             r#"{"kind":"gap","seq":813,"ts":1771754400123,"phase":"install","reason":"writer_killed","lines":null}"#,
         );
         let span = Span::new(Seq::FIRST, Seq::new(9).expect("small")).ok();
         check(
-            LogEvent::Gap { lines: Some(9), span, reason: GapReason::ArchiveMissing },
+            LogEvent::Gap {
+                lines: Some(9),
+                span,
+                reason: GapReason::ArchiveMissing,
+            },
             r#"{"kind":"gap","seq":813,"ts":1771754400123,"phase":"install","reason":"archive_missing","from":1,"to":9,"lines":9}"#,
         );
     }
 
     #[test]
     fn an_end() {
-        let counts = Counts { lines: 893, redactions: 2, gaps: 0 };
+        let counts = Counts {
+            lines: 893,
+            redactions: 2,
+            gaps: 0,
+        };
         check(
-            LogEvent::Ended { outcome: Outcome::Succeeded, exit_code: Some(0), counts },
+            LogEvent::Ended {
+                outcome: Outcome::Succeeded,
+                exit_code: Some(0),
+                counts,
+            },
             r#"{"kind":"end","seq":813,"ts":1771754400123,"phase":"install","outcome":"succeeded","exit_code":0,"lines":893,"redactions":2,"gaps":0}"#,
         );
     }
@@ -596,7 +678,10 @@ mod tests {
         entry.recorded.write_json(&mut spooled);
         assert!(event.starts_with(br#"{"seq":813,"ts":"#));
         assert!(spooled.starts_with(br#"{"kind":"line","ts":"#));
-        assert_eq!(decode_trusted_recorded(&spooled).expect("it was written by us"), entry.recorded);
+        assert_eq!(
+            decode_trusted_recorded(&spooled).expect("it was written by us"),
+            entry.recorded
+        );
     }
 
     #[test]

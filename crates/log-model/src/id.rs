@@ -159,12 +159,18 @@ pub struct Owner {
 impl Owner {
     /// A job owned by a person.
     pub fn user(id: OwnerId) -> Self {
-        Self { kind: OwnerKind::User, id }
+        Self {
+            kind: OwnerKind::User,
+            id,
+        }
     }
 
     /// A job owned by an organisation.
     pub fn org(id: OwnerId) -> Self {
-        Self { kind: OwnerKind::Org, id }
+        Self {
+            kind: OwnerKind::Org,
+            id,
+        }
     }
 }
 
@@ -201,6 +207,9 @@ mod tests {
     #[test]
     fn an_invalid_name_is_not_repeated_in_its_error() {
         let error = JobId::new("p@ssw0rd!").expect_err("it has marks that are not allowed");
-        assert_eq!(error.to_string(), "a job id must be 1 to 128 letters, digits, '_', '.' or '-'");
+        assert_eq!(
+            error.to_string(),
+            "a job id must be 1 to 128 letters, digits, '_', '.' or '-'"
+        );
     }
 }

@@ -29,7 +29,10 @@ impl Seq {
         if number <= Self::MAX.0 {
             Ok(Self(number))
         } else {
-            Err(Invalid::new("a sequence number", "a whole number of at most 9007199254740991"))
+            Err(Invalid::new(
+                "a sequence number",
+                "a whole number of at most 9007199254740991",
+            ))
         }
     }
 
@@ -107,7 +110,10 @@ impl Span {
         if first >= Seq::FIRST && first <= last {
             Ok(Self { first, last })
         } else {
-            Err(Invalid::new("a span", "two sequence numbers from 1 on, the first not after the last"))
+            Err(Invalid::new(
+                "a span",
+                "two sequence numbers from 1 on, the first not after the last",
+            ))
         }
     }
 
@@ -154,8 +160,9 @@ impl FromStr for Span {
 
     /// The form [`Display`](fmt::Display) writes: `first-last`.
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let (first, last) =
-            text.split_once('-').ok_or(Invalid::new("a span", "two sequence numbers joined by '-'"))?;
+        let (first, last) = text
+            .split_once('-')
+            .ok_or(Invalid::new("a span", "two sequence numbers joined by '-'"))?;
         Self::new(first.parse()?, last.parse()?)
     }
 }
@@ -182,7 +189,17 @@ mod tests {
         for (text, number) in [("0", 0), ("7", 7), ("007", 7), ("9007199254740991", Seq::MAX.get())] {
             assert_eq!(text.parse::<Seq>().map(Seq::get), Ok(number), "{text}");
         }
-        for bad in ["", " 1", "+1", "-1", "1.0", "1e3", "9007199254740992", "99999999999999999999", "٣"] {
+        for bad in [
+            "",
+            " 1",
+            "+1",
+            "-1",
+            "1.0",
+            "1e3",
+            "9007199254740992",
+            "99999999999999999999",
+            "٣",
+        ] {
             assert!(bad.parse::<Seq>().is_err(), "{bad:?}");
         }
     }

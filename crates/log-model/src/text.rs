@@ -74,7 +74,15 @@ mod tests {
     #[test]
     fn shortening_never_splits_a_character() {
         let text = SafeText::assume_redacted("aé✓");
-        for (limit, left) in [(0, ""), (1, "a"), (2, "a"), (3, "aé"), (5, "aé"), (6, "aé✓"), (99, "aé✓")] {
+        for (limit, left) in [
+            (0, ""),
+            (1, "a"),
+            (2, "a"),
+            (3, "aé"),
+            (5, "aé"),
+            (6, "aé✓"),
+            (99, "aé✓"),
+        ] {
             assert_eq!(text.clone().shortened(limit).as_str(), left, "limit {limit}");
         }
     }

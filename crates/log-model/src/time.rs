@@ -62,8 +62,17 @@ mod tests {
 
     #[test]
     fn time_saturates_at_both_ends() {
-        assert_eq!(Timestamp::from_millis(5).minus(Duration::from_secs(1)), Timestamp::from_millis(0));
-        assert_eq!(Timestamp::from_millis(u64::MAX).plus(Duration::MAX).as_millis(), u64::MAX);
-        assert_eq!(Timestamp::from_millis(5).since(Timestamp::from_millis(9)), Duration::ZERO);
+        assert_eq!(
+            Timestamp::from_millis(5).minus(Duration::from_secs(1)),
+            Timestamp::from_millis(0)
+        );
+        assert_eq!(
+            Timestamp::from_millis(u64::MAX).plus(Duration::MAX).as_millis(),
+            u64::MAX
+        );
+        assert_eq!(
+            Timestamp::from_millis(5).since(Timestamp::from_millis(9)),
+            Duration::ZERO
+        );
     }
 }

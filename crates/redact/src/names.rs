@@ -65,6 +65,10 @@ pub(crate) struct Seen {
     end: usize,
     tokens: [(usize, usize); 3],
     unclosed: [Option<usize>; 3],
+    /// Names judged before: a line that repeats them asks once.
+    judged: [(usize, usize, Option<Strength>); 8],
+    /// Where a long value that was not secret ends.
+    dull: usize,
 }
 
 /// What may end a bare value beside white space.
@@ -86,6 +90,18 @@ impl Stops {
 }
 
 impl Seen {
+    fn strength(&mut self, text: &[u8], start: usize, end: usize) -> Option<Strength> {
+        let name = &text[start..end];
+        let (first, last) = (name.first()?, name.last()?);
+        let slot = &mut self.judged[(name.len() + usize::from(first ^ last)) % 8];
+        let (from, to, strength) = *slot;
+        if from < to && text[from..to] == *name {
+            return strength;
+        }
+        *slot = (start, end, self::strength(name));
+        slot.2
+    }
+
     fn token_end(&mut self, text: &[u8], from: usize, stops: Stops) -> usize {
         let (start, end) = self.tokens[stops as usize];
         if start <= from && from < end {
@@ -136,14 +152,24 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
         start += 1;
     }
     let name = &text[start..end];
-    let Some(strength) = strength(name) else { return };
+    let Some(strength) = seen.strength(text, start, end) else {
+        return;
+    };
     let dashes = start - whole;
     if let Some((range, written)) = value_after(text, start, end, dashes, strength, seen) {
-        judge(text, range, strength, written, name, spans);
+        judge(text, range, strength, written, name, seen, spans);
     }
 }
 
-fn judge(text: &[u8], range: Range<usize>, strength: Strength, written: Written, name: &[u8], spans: &mut Spans) {
+fn judge(
+    text: &[u8],
+    range: Range<usize>,
+    strength: Strength,
+    written: Written,
+    name: &[u8],
+    seen: &mut Seen,
+    spans: &mut Spans,
+) {
     let mut range = range;
     // `Bearer abc`: the scheme stays.
     for scheme in [&b"bearer "[..], b"basic ", b"token ", b"apikey "] {
@@ -167,6 +193,13 @@ fn judge(text: &[u8], range: Range<usize>, strength: Strength, written: Written,
     {
         return;
     }
+    // Of a long value without white space, every name in it would judge the rest: after the first, a short look must do.
+    let long = value.len() > 4 * value::JUDGED;
+    let value = if long && range.end == seen.dull {
+        &value[..24]
+    } else {
+        value
+    };
     // A variable of the environment is set to a value and to nothing else, however plain the value looks.
     let variable = name.len() >= 5 && name.contains(&b'_') && !name.iter().any(u8::is_ascii_lowercase);
     let set =
@@ -180,6 +213,8 @@ fn judge(text: &[u8], range: Range<usize>, strength: Strength, written: Written,
             Strength::Token | Strength::Weak => rules::NAMED_SECRET,
         };
         spans.push(range, rule);
+    } else if long {
+        seen.dull = range.end;
     }
 }
 

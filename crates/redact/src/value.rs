@@ -1,5 +1,7 @@
 //! Whether a value is worth hiding: placeholders, references and plain words are not.
 
+use std::sync::LazyLock;
+
 /// How much a name says about its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Strength {
@@ -23,7 +25,7 @@ pub(crate) enum Written {
 }
 
 /// How much of a value is judged; what is longer is hidden or not by its beginning.
-const JUDGED: usize = 128;
+pub(crate) const JUDGED: usize = 64;
 
 /// Words that stand where a value would. Lower case, sorted.
 const WORDS: &[&str] = &[
@@ -150,7 +152,7 @@ fn contains(text: &[u8], word: &[u8]) -> bool {
 /// Whether a value is a reference, a placeholder or already hidden, whatever its name.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     let Some(first) = value.first() else { return true };
-    if value.len() > 2 * JUDGED {
+    if value.len() > 4 * JUDGED {
         return false;
     }
     // Where a bare value ends at `]`, the mask's own is cut off.
@@ -249,21 +251,28 @@ fn mixed(value: &[u8]) -> bool {
     value.len() >= 8 && digit && (lower && upper || value.iter().filter(|byte| byte.is_ascii_digit()).count() >= 3)
 }
 
-/// Bits per byte.
-fn entropy(value: &[u8]) -> f64 {
-    let mut counts = [0u32; 256];
-    for byte in value {
-        counts[usize::from(*byte)] += 1;
+/// n log2 n, for the counts of at most [`JUDGED`] bytes.
+static WEIGHTS: LazyLock<[f32; JUDGED + 1]> = LazyLock::new(|| {
+    std::array::from_fn(|count| {
+        if count < 2 {
+            0.0
+        } else {
+            count as f32 * (count as f32).log2()
+        }
+    })
+});
+
+/// Bits per byte of a value of at most [`JUDGED`] bytes.
+fn entropy(value: &[u8]) -> f32 {
+    let mut counts = [0u8; 256];
+    let mut weight = 0.0;
+    for byte in value.iter().take(JUDGED) {
+        let count = &mut counts[usize::from(*byte)];
+        weight += WEIGHTS[usize::from(*count) + 1] - WEIGHTS[usize::from(*count)];
+        *count += 1;
     }
-    let total = value.len() as f64;
-    counts
-        .iter()
-        .filter(|count| **count > 0)
-        .map(|count| {
-            let share = f64::from(*count) / total;
-            -share * share.log2()
-        })
-        .sum()
+    let length = value.len().clamp(1, JUDGED) as f32;
+    length.log2() - weight / length
 }
 
 /// What a value is made of, counted in one pass.

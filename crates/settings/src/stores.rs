@@ -40,6 +40,10 @@ pub struct SilenceArgs {
 
 impl From<SilenceArgs> for Silence {
     fn from(args: SilenceArgs) -> Self {
-        Self { silent_after: args.silent_after, lost_after: args.lost_after, abandon_after: args.abandon_after }
+        Self {
+            silent_after: args.silent_after,
+            lost_after: args.lost_after,
+            abandon_after: args.abandon_after,
+        }
     }
 }

@@ -18,7 +18,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "" if !number.is_empty() => return Err("a duration needs its unit, as in 15s".to_owned()),
         _ => return Err("a duration is a whole number with its unit (ms, s, m, h or d), as in 15s".to_owned()),
     };
-    let number: u64 = number.parse().map_err(|_| "a duration is a whole number with its unit, as in 15s".to_owned())?;
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "a duration is a whole number with its unit, as in 15s".to_owned())?;
     number
         .checked_mul(millis)
         .filter(|millis| *millis <= 36_525 * 86_400_000)
@@ -40,8 +42,12 @@ pub fn size(text: &str) -> Result<u64, String> {
         "" if !number.is_empty() => return Err("a size needs its unit, as in 8KiB".to_owned()),
         _ => return Err("a size is a whole number with its unit (B, KiB, MiB or GiB), as in 8KiB".to_owned()),
     };
-    let number: u64 = number.parse().map_err(|_| "a size is a whole number with its unit, as in 8KiB".to_owned())?;
-    number.checked_mul(bytes).ok_or_else(|| "a size is less than 2^64 bytes".to_owned())
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "a size is a whole number with its unit, as in 8KiB".to_owned())?;
+    number
+        .checked_mul(bytes)
+        .ok_or_else(|| "a size is less than 2^64 bytes".to_owned())
 }
 
 /// How often something may happen.
@@ -79,10 +85,28 @@ mod tests {
 
     #[test]
     fn durations_carry_a_unit() {
-        for (text, millis) in [("0s", 0), ("250ms", 250), ("15s", 15_000), ("15m", 900_000), ("24h", 86_400_000), ("30d", 2_592_000_000)] {
+        for (text, millis) in [
+            ("0s", 0),
+            ("250ms", 250),
+            ("15s", 15_000),
+            ("15m", 900_000),
+            ("24h", 86_400_000),
+            ("30d", 2_592_000_000),
+        ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
-        for bad in ["", "15", "s", "-1s", "1.5s", "15 s", "15S", "15sec", "99999999999999999999s", "999999d"] {
+        for bad in [
+            "",
+            "15",
+            "s",
+            "-1s",
+            "1.5s",
+            "15 s",
+            "15S",
+            "15sec",
+            "99999999999999999999s",
+            "999999d",
+        ] {
             assert!(duration(bad).is_err(), "{bad:?}");
         }
     }

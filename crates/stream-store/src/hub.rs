@@ -17,8 +17,8 @@ use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::store::{Change, Error, LogStore, Result};
 use crate::READ_LIMIT;
+use crate::store::{Change, Error, LogStore, Result};
 
 /// How a hub shares.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,10 @@ pub struct HubOptions {
 impl Default for HubOptions {
     /// 20 ms and 64 payloads.
     fn default() -> Self {
-        Self { tick: Duration::from_millis(20), backlog: 64 }
+        Self {
+            tick: Duration::from_millis(20),
+            backlog: 64,
+        }
     }
 }
 
@@ -50,7 +53,9 @@ type Encode<T> = dyn Fn(&JobId, &Change) -> T + Send + Sync;
 
 impl<T> fmt::Debug for Hub<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub").field("rooms", &self.rooms.lock().len()).finish_non_exhaustive()
+        f.debug_struct("Hub")
+            .field("rooms", &self.rooms.lock().len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -129,7 +134,10 @@ pub struct Subscription<T> {
 
 impl<T> fmt::Debug for Subscription<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription").field("after", &self.after).field("position", &self.position).finish_non_exhaustive()
+        f.debug_struct("Subscription")
+            .field("after", &self.after)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
     }
 }
 
@@ -140,7 +148,12 @@ impl<T: Clone + Send + Sync + 'static> Hub<T> {
         encode: impl Fn(&JobId, &Change) -> T + Send + Sync + 'static,
         options: HubOptions,
     ) -> Arc<Self> {
-        Arc::new(Self { store, encode: Arc::new(encode), options, rooms: Mutex::default() })
+        Arc::new(Self {
+            store,
+            encode: Arc::new(encode),
+            options,
+            rooms: Mutex::default(),
+        })
     }
 
     /// Starts listening to a job. A job that is over can be listened to: nothing comes.
@@ -158,7 +171,14 @@ impl<T: Clone + Send + Sync + 'static> Hub<T> {
         // Two first listeners may race: the follower starts at the head that one of them read. Both were registered by
         // then, so starting there is as right for the other, and leaves no hole.
         let after = record.head.max(follower.after);
-        Ok(Subscription { after, position: after, lagged: false, held: None, receiver, _room: room })
+        Ok(Subscription {
+            after,
+            position: after,
+            lagged: false,
+            held: None,
+            receiver,
+            _room: room,
+        })
     }
 
     /// The job's room and a place in it; a new room when there is none, or when its follower has come to its end.
@@ -197,7 +217,10 @@ impl<T: Clone + Send + Sync + 'static> Hub<T> {
             sender,
         };
         let changes = self.store.follow(&room.job, after);
-        Follower { after, task: tokio::spawn(publisher.run(changes)).abort_handle() }
+        Follower {
+            after,
+            task: tokio::spawn(publisher.run(changes)).abort_handle(),
+        }
     }
 
     /// How many jobs are followed.
@@ -252,7 +275,11 @@ impl<T: Clone + Send + Sync + 'static> Publisher<T> {
         mut entries: Vec<LogEntry>,
         changes: &mut BoxStream<'static, Result<Change>>,
     ) -> (Vec<LogEntry>, Option<Result<Change>>) {
-        let Some(due) = self.last_sent.map(|sent| sent + self.tick).filter(|due| *due > Instant::now()) else {
+        let Some(due) = self
+            .last_sent
+            .map(|sent| sent + self.tick)
+            .filter(|due| *due > Instant::now())
+        else {
             return (entries, None);
         };
         while !ends(&entries) {
@@ -271,9 +298,13 @@ impl<T: Clone + Send + Sync + 'static> Publisher<T> {
     }
 
     fn entries(&self, entries: Vec<LogEntry>) {
-        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return };
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
+            return;
+        };
         // A store that hands out entries in another order than theirs has broken its promise; there is no span to give.
-        let Ok(span) = Span::new(first.seq, last.seq) else { return };
+        let Ok(span) = Span::new(first.seq, last.seq) else {
+            return;
+        };
         let ended = ends(&entries);
         self.encoded(Some(span), ended, &Change::Entries(entries));
     }
@@ -290,7 +321,10 @@ impl<T: Clone + Send + Sync + 'static> Publisher<T> {
 }
 
 fn ends(entries: &[LogEntry]) -> bool {
-    matches!(entries.last().map(|entry| &entry.recorded.event), Some(LogEvent::Ended { .. }))
+    matches!(
+        entries.last().map(|entry| &entry.recorded.event),
+        Some(LogEvent::Ended { .. })
+    )
 }
 
 impl<T: Clone> Subscription<T> {
@@ -311,12 +345,26 @@ impl<T: Clone> Subscription<T> {
                 },
             };
             match published {
-                Published::Frames { span: Some(span), last, payload } => {
+                Published::Frames {
+                    span: Some(span),
+                    last,
+                    payload,
+                } => {
                     if let Some(item) = self.place(span, last, payload) {
                         return Some(item);
                     }
                 }
-                Published::Frames { span: None, last, payload } => return Some(Item::Frames { span: None, last, payload }),
+                Published::Frames {
+                    span: None,
+                    last,
+                    payload,
+                } => {
+                    return Some(Item::Frames {
+                        span: None,
+                        last,
+                        payload,
+                    });
+                }
                 Published::Trouble(error) => return Some(Item::Trouble(error)),
                 Published::Recovered => return Some(Item::Recovered),
             }
@@ -338,10 +386,18 @@ impl<T: Clone> Subscription<T> {
             && let Some(missed) = Span::after(self.position, span.first().prev())
         {
             self.position = missed.last();
-            self.held = Some(Published::Frames { span: Some(span), last, payload });
+            self.held = Some(Published::Frames {
+                span: Some(span),
+                last,
+                payload,
+            });
             return Some(Item::Reread(missed));
         }
         self.position = span.last();
-        Some(Item::Frames { span: Some(span), last, payload })
+        Some(Item::Frames {
+            span: Some(span),
+            last,
+            payload,
+        })
     }
 }

@@ -157,6 +157,10 @@ impl JobRecord {
 
     /// How many places of `span` no entry has.
     pub fn unused_in(&self, span: Span) -> u64 {
-        self.unused.iter().filter_map(|unused| unused.overlap(span)).map(Span::len).sum()
+        self.unused
+            .iter()
+            .filter_map(|unused| unused.overlap(span))
+            .map(Span::len)
+            .sum()
     }
 }

@@ -29,7 +29,10 @@ impl Stage {
         let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(&folder.path().join("log.db")).expect("a new file"));
         let job = job("job");
         store.open(&job, &owner("ana"), T0).await.expect("opened");
-        let writer = store.join(&job, &WriterId::new("w").expect("a name")).await.expect("joined");
+        let writer = store
+            .join(&job, &WriterId::new("w").expect("a name"))
+            .await
+            .expect("joined");
         let encoded = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&encoded);
         let encode = move |_: &JobId, change: &Change| {
@@ -42,19 +45,35 @@ impl Stage {
             }
         };
         let hub = Hub::new(Arc::clone(&store), encode, options);
-        Self { store, hub, job, writer, number: 0, encoded, _folder: folder }
+        Self {
+            store,
+            hub,
+            job,
+            writer,
+            number: 0,
+            encoded,
+            _folder: folder,
+        }
     }
 
     /// Appends one line and returns its place.
     async fn append(&mut self) -> Seq {
         self.number += 1;
         let events = vec![line(&format!("line {}", self.number))];
-        let batch = Batch { writer: self.writer.id.clone(), fence: self.writer.fence, number: self.number, events };
+        let batch = Batch {
+            writer: self.writer.id.clone(),
+            fence: self.writer.fence,
+            number: self.number,
+            events,
+        };
         self.store.append(&self.job, &batch).await.expect("appended").last
     }
 
     async fn end(&self) {
-        let ending = Ending { outcome: Outcome::Succeeded, exit_code: Some(0) };
+        let ending = Ending {
+            outcome: Outcome::Succeeded,
+            exit_code: Some(0),
+        };
         self.store.leave(&self.job, &self.writer, T0).await.expect("left");
         self.store.end(&self.job, ending, T0).await.expect("ended");
     }
@@ -81,7 +100,14 @@ impl Stage {
         let mut seen = Vec::new();
         let mut after = span.first().prev();
         while let Some(rest) = Span::after(after, span.last().min(after.plus(READ_LIMIT))) {
-            seen.extend(self.store.read(&self.job, rest).await.expect("read").iter().map(|e| e.seq));
+            seen.extend(
+                self.store
+                    .read(&self.job, rest)
+                    .await
+                    .expect("read")
+                    .iter()
+                    .map(|e| e.seq),
+            );
             after = rest.last();
         }
         seen
@@ -89,7 +115,9 @@ impl Stage {
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(30), future).await.expect("it happens within half a minute")
+    timeout(Duration::from_secs(30), future)
+        .await
+        .expect("it happens within half a minute")
 }
 
 fn numbers(seqs: &[Seq]) -> Vec<u64> {
@@ -109,12 +137,19 @@ async fn a_listener_hears_everything_after_the_head_it_was_told_and_nothing_befo
     }
     stage.end().await;
     assert_eq!(numbers(&stage.drain(&mut listener).await), [4, 5, 6, 7]);
-    assert!(within(listener.next()).await.is_none(), "nothing follows the last entry");
+    assert!(
+        within(listener.next()).await.is_none(),
+        "nothing follows the last entry"
+    );
 }
 
 #[tokio::test]
 async fn listeners_who_come_at_any_moment_miss_nothing_and_hear_nothing_twice() {
-    let mut stage = Stage::new(HubOptions { tick: Duration::from_millis(1), backlog: 4 }).await;
+    let mut stage = Stage::new(HubOptions {
+        tick: Duration::from_millis(1),
+        backlog: 4,
+    })
+    .await;
     let mut listeners = Vec::new();
     for _ in 0..40 {
         stage.append().await;
@@ -124,13 +159,22 @@ async fn listeners_who_come_at_any_moment_miss_nothing_and_hear_nothing_twice() 
     stage.end().await;
     for listener in &mut listeners {
         let expected: Vec<u64> = (listener.after.get() + 1..=81).collect();
-        assert_eq!(numbers(&stage.drain(listener).await), expected, "a listener after {}", listener.after);
+        assert_eq!(
+            numbers(&stage.drain(listener).await),
+            expected,
+            "a listener after {}",
+            listener.after
+        );
     }
 }
 
 #[tokio::test]
 async fn a_listener_that_lags_is_told_what_to_read_again() {
-    let mut stage = Stage::new(HubOptions { tick: Duration::ZERO, backlog: 2 }).await;
+    let mut stage = Stage::new(HubOptions {
+        tick: Duration::ZERO,
+        backlog: 2,
+    })
+    .await;
     let mut slow = stage.hub.subscribe(&stage.job).await.expect("subscribed");
     let mut quick = stage.hub.subscribe(&stage.job).await.expect("subscribed");
     for _ in 0..50 {
@@ -156,7 +200,10 @@ async fn a_listener_that_lags_is_told_what_to_read_again() {
         }
     }
     assert_eq!(numbers(&seen), (1..=51).collect::<Vec<_>>());
-    assert!(reread >= 40, "only two payloads are kept for it, so most was read again: {reread}");
+    assert!(
+        reread >= 40,
+        "only two payloads are kept for it, so most was read again: {reread}"
+    );
 }
 
 #[tokio::test]
@@ -172,7 +219,10 @@ async fn a_change_is_encoded_once_however_many_listen() {
     for listener in &mut listeners {
         assert_eq!(numbers(&stage.drain(listener).await), [1, 2]);
     }
-    assert!(stage.encoded.load(Ordering::Relaxed) <= 2, "two entries are at most two payloads");
+    assert!(
+        stage.encoded.load(Ordering::Relaxed) <= 2,
+        "two entries are at most two payloads"
+    );
 }
 
 #[tokio::test]
@@ -189,13 +239,20 @@ async fn the_follower_goes_with_its_last_listener() {
 #[tokio::test]
 async fn a_job_that_nobody_opened_cannot_be_listened_to() {
     let stage = Stage::new(HubOptions::default()).await;
-    assert!(matches!(stage.hub.subscribe(&job("other")).await, Err(Error::NoSuchJob)));
+    assert!(matches!(
+        stage.hub.subscribe(&job("other")).await,
+        Err(Error::NoSuchJob)
+    ));
     assert_eq!(stage.hub.jobs(), 0);
 }
 
 #[tokio::test]
 async fn a_burst_leaves_in_few_payloads_and_its_first_line_at_once() {
-    let mut stage = Stage::new(HubOptions { tick: Duration::from_secs(3600), backlog: 64 }).await;
+    let mut stage = Stage::new(HubOptions {
+        tick: Duration::from_secs(3600),
+        backlog: 64,
+    })
+    .await;
     let mut listener = stage.hub.subscribe(&stage.job).await.expect("subscribed");
     stage.append().await;
     let first = within(listener.next()).await;

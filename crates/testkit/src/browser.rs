@@ -29,7 +29,9 @@ impl Browser {
         let mut command = Command::new(driver);
         command.arg(format!("--port={port}"));
         let running = Running::start(&mut command, &folder.path().join("driver.log"));
-        wait_until("chromedriver answers", READY, || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+        wait_until("chromedriver answers", READY, || {
+            std::net::TcpStream::connect(("127.0.0.1", port)).ok()
+        });
         let profile = folder.path().join("profile");
         let capabilities = json!({
             "goog:chromeOptions": {
@@ -41,13 +43,19 @@ impl Browser {
                 ],
             }
         });
-        let Value::Object(capabilities) = capabilities else { unreachable!("an object was written") };
+        let Value::Object(capabilities) = capabilities else {
+            unreachable!("an object was written")
+        };
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(capabilities)
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap_or_else(|error| panic!("chromium does not start: {error}\n{}", running.output()));
-        Self { client, _driver: running, _folder: folder }
+        Self {
+            client,
+            _driver: running,
+            _folder: folder,
+        }
     }
 
     /// Evaluates a script's `return` value in the page.
@@ -55,7 +63,10 @@ impl Browser {
     /// # Panics
     /// When the script throws.
     pub async fn evaluate(&self, script: &str) -> Value {
-        self.client.execute(script, Vec::new()).await.unwrap_or_else(|error| panic!("{script}: {error}"))
+        self.client
+            .execute(script, Vec::new())
+            .await
+            .unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
     /// Waits until a script returns something true, and answers with it.
@@ -70,7 +81,10 @@ impl Browser {
         );
         match tokio::time::timeout(READY, self.client.execute_async(&waiting, Vec::new())).await {
             Ok(Ok(found)) => found,
-            Ok(Err(error)) => panic!("{what}: {error}\n{}", self.evaluate("return document.body.innerText").await),
+            Ok(Err(error)) => panic!(
+                "{what}: {error}\n{}",
+                self.evaluate("return document.body.innerText").await
+            ),
             Err(_elapsed) => panic!("{what}: not within {READY:?}"),
         }
     }

@@ -24,7 +24,11 @@ pub fn job(name: &str) -> JobId {
 pub fn unique_job(name: &str) -> JobId {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    job(&format!("{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)))
+    job(&format!(
+        "{name}-{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    ))
 }
 
 /// The time all fixtures have unless they say otherwise.
@@ -41,7 +45,13 @@ pub fn line_at(ts: Timestamp, text: &str) -> Recorded {
     Recorded {
         ts,
         phase: None,
-        event: LogEvent::Line { source: Source::Stdout, text, class: None, cut: None, masked: Vec::new() },
+        event: LogEvent::Line {
+            source: Source::Stdout,
+            text,
+            class: None,
+            cut: None,
+            masked: Vec::new(),
+        },
     }
 }
 
@@ -63,16 +73,34 @@ pub fn started(phase: &str) -> Recorded {
 /// # Panics
 /// When `phase` is no phase.
 pub fn finished(phase: &str, exit_code: i32, duration_ms: u64) -> Recorded {
-    stage(phase, StageState::Finished { exit_code: Some(exit_code), duration_ms })
+    stage(
+        phase,
+        StageState::Finished {
+            exit_code: Some(exit_code),
+            duration_ms,
+        },
+    )
 }
 
 fn stage(phase: &str, state: StageState) -> Recorded {
-    Recorded { ts: T0, phase: Some(Phase::new(phase).expect("a phase")), event: LogEvent::Stage { state } }
+    Recorded {
+        ts: T0,
+        phase: Some(Phase::new(phase).expect("a phase")),
+        event: LogEvent::Stage { state },
+    }
 }
 
 /// So many lines were lost.
 pub fn gap(lines: Option<u64>) -> Recorded {
-    Recorded { ts: T0, phase: None, event: LogEvent::Gap { lines, span: None, reason: GapReason::SpoolFull } }
+    Recorded {
+        ts: T0,
+        phase: None,
+        event: LogEvent::Gap {
+            lines,
+            span: None,
+            reason: GapReason::SpoolFull,
+        },
+    }
 }
 
 /// The text of a line, or the kind of what is none.

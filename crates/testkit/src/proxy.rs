@@ -22,7 +22,9 @@ impl Proxy {
     /// # Panics
     /// When the loopback interface has no free port.
     pub async fn start(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("the loopback interface has a free port");
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("the loopback interface has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let cuts = Arc::new(watch::Sender::new(0));
         let (count, accepted) = watch::channel(0);
@@ -33,7 +35,12 @@ impl Proxy {
                 tokio::spawn(pass(client, target, cut.subscribe()));
             }
         });
-        Self { address, cuts, accepted, accepting }
+        Self {
+            address,
+            cuts,
+            accepted,
+            accepting,
+        }
     }
 
     /// Where it listens.
@@ -61,7 +68,9 @@ impl Drop for Proxy {
 
 async fn pass(mut client: TcpStream, target: SocketAddr, mut cuts: watch::Receiver<u64>) {
     cuts.mark_unchanged();
-    let Ok(mut server) = TcpStream::connect(target).await else { return };
+    let Ok(mut server) = TcpStream::connect(target).await else {
+        return;
+    };
     tokio::select! {
         _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
         _ = cuts.changed() => {}

@@ -44,7 +44,11 @@ pub struct Recording {
 impl Recording {
     /// All bytes of one output, in order.
     pub fn bytes_of(&self, stream: Stream) -> Vec<u8> {
-        self.chunks.iter().filter(|c| c.stream == stream).flat_map(|c| c.bytes.iter().copied()).collect()
+        self.chunks
+            .iter()
+            .filter(|c| c.stream == stream)
+            .flat_map(|c| c.bytes.iter().copied())
+            .collect()
     }
 }
 
@@ -61,7 +65,11 @@ pub fn names(mode: &str) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder())
         .expect("the recordings are part of the repository")
         .filter_map(|file| file.ok()?.file_name().into_string().ok())
-        .filter_map(|file| file.strip_suffix(".rec.gz").or(file.strip_suffix(".rec")).map(str::to_owned))
+        .filter_map(|file| {
+            file.strip_suffix(".rec.gz")
+                .or(file.strip_suffix(".rec"))
+                .map(str::to_owned)
+        })
         .filter(|name| name.ends_with(mode))
         .collect();
     names.sort();
@@ -74,7 +82,11 @@ pub fn names(mode: &str) -> Vec<String> {
 /// When there is no such recording.
 pub fn load(name: &str) -> Recording {
     let plain = folder().join(format!("{name}.rec"));
-    read(&if plain.exists() { plain } else { folder().join(format!("{name}.rec.gz")) })
+    read(&if plain.exists() {
+        plain
+    } else {
+        folder().join(format!("{name}.rec.gz"))
+    })
 }
 
 /// Reads a recording from a file.
@@ -85,17 +97,28 @@ pub fn read(path: &Path) -> Recording {
     let file = std::fs::read(path).unwrap_or_else(|error| panic!("no recording at {}: {error}", path.display()));
     let mut text = String::new();
     if path.extension().is_some_and(|ext| ext == "gz") {
-        flate2::read::GzDecoder::new(&*file).read_to_string(&mut text).expect("a recording is gzip of JSON lines");
+        flate2::read::GzDecoder::new(&*file)
+            .read_to_string(&mut text)
+            .expect("a recording is gzip of JSON lines");
     } else {
         text = String::from_utf8(file).expect("a recording is JSON lines");
     }
-    let name = path.file_name().and_then(|name| name.to_str()).expect("recordings have plain names");
-    let about = path.with_file_name(format!("{}.json", name.trim_end_matches(".gz").trim_end_matches(".rec")));
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .expect("recordings have plain names");
+    let about = path.with_file_name(format!(
+        "{}.json",
+        name.trim_end_matches(".gz").trim_end_matches(".rec")
+    ));
     let about: Value = serde_json::from_slice(&std::fs::read(about).expect("each recording has its .json"))
         .expect("the file beside a recording is JSON");
     Recording {
         chunks: text.lines().map(chunk).collect(),
-        exit_code: about["exit_code"].as_i64().and_then(|code| i32::try_from(code).ok()).expect("an exit code"),
+        exit_code: about["exit_code"]
+            .as_i64()
+            .and_then(|code| i32::try_from(code).ok())
+            .expect("an exit code"),
     }
 }
 

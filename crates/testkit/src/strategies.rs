@@ -12,8 +12,10 @@ use proptest::sample::select;
 
 /// Any event a capture may send.
 pub fn event() -> impl Strategy<Value = LogEvent> {
-    let masked = ("[a-z][a-z0-9-]{0,20}", 1..100_u32)
-        .prop_map(|(rule, count)| Masked { rule: RuleId::new(&rule).expect("the pattern is the form"), count });
+    let masked = ("[a-z][a-z0-9-]{0,20}", 1..100_u32).prop_map(|(rule, count)| Masked {
+        rule: RuleId::new(&rule).expect("the pattern is the form"),
+        count,
+    });
     prop_oneof![
         8 => (select(Source::ALL), any::<String>(), of(select(Class::ALL)), of(any::<u64>()), vec(masked, 0..3)).prop_map(
             |(source, text, class, cut, masked)| LogEvent::Line {
@@ -36,7 +38,11 @@ pub fn event() -> impl Strategy<Value = LogEvent> {
 pub fn recorded() -> impl Strategy<Value = Recorded> {
     (any::<u64>(), "[a-z0-9_]{1,32}", event()).prop_map(|(ts, phase, event)| {
         // A stage without its phase says nothing, so every event has one here.
-        Recorded { ts: Timestamp::from_millis(ts), phase: Phase::new(&phase).ok(), event }
+        Recorded {
+            ts: Timestamp::from_millis(ts),
+            phase: Phase::new(&phase).ok(),
+            event,
+        }
     })
 }
 
@@ -45,7 +51,10 @@ pub fn log(longest: usize) -> impl Strategy<Value = Vec<LogEntry>> {
     vec(recorded(), 0..=longest).prop_map(|all| {
         (1..)
             .zip(all)
-            .map(|(n, recorded)| LogEntry { seq: Seq::new(n).expect("a short log"), recorded })
+            .map(|(n, recorded)| LogEntry {
+                seq: Seq::new(n).expect("a short log"),
+                recorded,
+            })
             .collect()
     })
 }

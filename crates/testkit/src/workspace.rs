@@ -9,8 +9,14 @@ use std::path::PathBuf;
 #[track_caller]
 pub fn built(program: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it is");
-    let folder = test.parent().and_then(|deps| deps.parent()).expect("a test lies in target/PROFILE/deps");
+    let folder = test
+        .parent()
+        .and_then(|deps| deps.parent())
+        .expect("a test lies in target/PROFILE/deps");
     let found = folder.join(program);
-    assert!(found.is_file(), "{program} is not built; run: cargo build --workspace --bins");
+    assert!(
+        found.is_file(),
+        "{program} is not built; run: cargo build --workspace --bins"
+    );
     found
 }

@@ -1,5 +1,9 @@
 //! The real set-up for a test: a Redis server, an S3 server, a key server, and the programs as processes of their own.
-#![allow(dead_code, unreachable_pub, reason = "a module of several test files, each of which uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "a module of several test files, each of which uses its own part"
+)]
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -45,7 +49,15 @@ impl Road {
         let keys = KeyServer::start(&clerk);
         let folder = tempfile::tempdir().expect("a folder of the test's own");
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let mut road = Self { redis, s3, clerk, keys, gateway: None, address, folder };
+        let mut road = Self {
+            redis,
+            s3,
+            clerk,
+            keys,
+            gateway: None,
+            address,
+            folder,
+        };
         road.start_gateway(gateway_settings);
         road
     }
@@ -54,15 +66,29 @@ impl Road {
         let admin = free_port();
         let mut command = self.program("tailwater-gateway");
         command
-            .args(["--listen", &self.address.to_string(), "--admin-listen", &format!("127.0.0.1:{admin}")])
-            .args(["--clerk-issuer", self.clerk.issuer(), "--clerk-jwks-url", &self.keys.url()])
+            .args([
+                "--listen",
+                &self.address.to_string(),
+                "--admin-listen",
+                &format!("127.0.0.1:{admin}"),
+            ])
+            .args([
+                "--clerk-issuer",
+                self.clerk.issuer(),
+                "--clerk-jwks-url",
+                &self.keys.url(),
+            ])
             .args(["--clerk-authorized-parties", self.clerk.party(), "--heartbeat", "500ms"])
             .args(settings);
         self.gateway = Some(Running::start(&mut command, &self.folder.path().join("gateway.log")));
         let address = self.address;
         wait_until("the gateway is ready", READY, || {
             let mut socket = std::net::TcpStream::connect(address).ok()?;
-            std::io::Write::write_all(&mut socket, b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").ok()?;
+            std::io::Write::write_all(
+                &mut socket,
+                b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+            )
+            .ok()?;
             let mut answer = String::new();
             std::io::Read::read_to_string(&mut socket, &mut answer).ok()?;
             answer.starts_with("HTTP/1.1 200").then_some(())
@@ -96,14 +122,20 @@ impl Road {
         let mut command = self.program(name);
         command.args(args).stdin(Stdio::null());
         let running = tokio::process::Command::from(command).kill_on_drop(true).output();
-        timeout(PATIENCE, running).await.expect("it ends within a minute").expect("it starts")
+        timeout(PATIENCE, running)
+            .await
+            .expect("it ends within a minute")
+            .expect("it starts")
     }
 
     /// A request for a path, with a user's token, fresh as a browser's.
     pub fn ask(&self, path: &str, user: Option<&str>) -> Request<Empty<Bytes>> {
         let mut request = Request::get(format!("http://{}{path}", self.address));
         if let Some(user) = user {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.clerk.session(user).token()));
+            request = request.header(
+                header::AUTHORIZATION,
+                format!("Bearer {}", self.clerk.session(user).token()),
+            );
         }
         request.body(Empty::new()).expect("a plain request")
     }
@@ -113,14 +145,21 @@ impl Road {
         let answer = self.send(self.ask(path, user)).await;
         let (head, body) = answer.into_parts();
         let body = body.collect().await.expect("a whole body").to_bytes();
-        let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).expect("JSON") };
+        let body = if body.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&body).expect("JSON")
+        };
         (head.status, head.headers, body)
     }
 
     /// Sends a request.
     pub async fn send(&self, request: Request<Empty<Bytes>>) -> http::Response<Incoming> {
         let client: Client<HttpConnector, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-        timeout(PATIENCE, client.request(request)).await.expect("an answer within a minute").expect("an answer")
+        timeout(PATIENCE, client.request(request))
+            .await
+            .expect("an answer within a minute")
+            .expect("an answer")
     }
 
     /// Opens the live stream, resuming after an entry if one is named.
@@ -160,7 +199,11 @@ pub struct Stream {
 impl Stream {
     pub fn new(answer: http::Response<Incoming>) -> Self {
         let (head, body) = answer.into_parts();
-        Self { head, body, decoder: Decoder::new(Limits::default()) }
+        Self {
+            head,
+            body,
+            decoder: Decoder::new(Limits::default()),
+        }
     }
 
     /// The next event; none when the stream was closed.
@@ -174,7 +217,9 @@ impl Stream {
                     id: event.id.map(|id| id.parse().expect("ids are whole numbers")),
                 });
             }
-            let frame = timeout(PATIENCE, self.body.frame()).await.expect("a sign of life within a minute")?;
+            let frame = timeout(PATIENCE, self.body.frame())
+                .await
+                .expect("a sign of life within a minute")?;
             if let Ok(bytes) = frame.expect("the stream is not cut").into_data() {
                 self.decoder.push(&bytes);
             }
@@ -184,7 +229,10 @@ impl Stream {
     /// The next event of this name, whatever else comes before.
     pub async fn wait_for(&mut self, name: &str) -> Event {
         loop {
-            let event = self.next().await.unwrap_or_else(|| panic!("the stream was closed before {name}"));
+            let event = self
+                .next()
+                .await
+                .unwrap_or_else(|| panic!("the stream was closed before {name}"));
             if event.name == name {
                 return event;
             }
@@ -218,7 +266,11 @@ pub fn replay(name: &str, options: &[&str]) -> Vec<String> {
 
 fn recording(name: &str) -> PathBuf {
     let plain = testkit::recordings::folder().join(format!("{name}.rec"));
-    if plain.exists() { plain } else { testkit::recordings::folder().join(format!("{name}.rec.gz")) }
+    if plain.exists() {
+        plain
+    } else {
+        testkit::recordings::folder().join(format!("{name}.rec.gz"))
+    }
 }
 
 /// What a process said, for a failed assertion.
