@@ -189,11 +189,13 @@ impl App {
             settings,
         } = parts;
         settings.check()?;
-        let hub = Hub::new(
-            Arc::clone(&store),
-            |_job, change| wire::frames(change),
-            HubOptions::default(),
-        );
+        // Half of what a person could notice: a line waits for others at most this long, and a busy log costs each viewer
+        // a hundred writes a second.
+        let options = HubOptions {
+            tick: Duration::from_millis(10),
+            ..HubOptions::default()
+        };
+        let hub = Hub::new(Arc::clone(&store), |_job, change| wire::frames(change), options);
         Ok(Arc::new(Self {
             history: History::new(Arc::clone(&store), archive),
             streams: Streams::new(settings.streams),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use archiver::{Cursor, Found, PageSize, Storage, Walk};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{FutureExt, Stream, stream};
 use log_model::{GapReason, JobId, LogEvent, Owner, Seq, Span, Timestamp};
 use stream_store::{Item, JobRecord, State, Subscription};
@@ -325,7 +325,7 @@ impl Live {
                     self.step = Step::Done;
                     Bytes::new()
                 }
-                Some(item) => self.pass_on(item),
+                Some(item) => self.take(item),
             },
             leave = std::future::poll_fn(|cx| slot.poll_asked_to_leave(cx)), if asked => {
                 self.asked_to(leave);
@@ -341,32 +341,8 @@ impl Live {
         }
     }
 
-    fn pass_on(&mut self, item: Item<Frames>) -> Bytes {
-        let mut only = Bytes::new();
-        let mut more = BytesMut::new();
-        let mut next = Some(item);
-        while let Some(item) = next.take() {
-            let piece = self.take(item);
-            if more.is_empty() && only.is_empty() {
-                // The usual case: one payload, which all viewers share without a copy.
-                only = piece;
-            } else if !piece.is_empty() {
-                if more.is_empty() {
-                    more.extend_from_slice(&only);
-                }
-                more.extend_from_slice(&piece);
-            }
-            // What is there already leaves in the same write.
-            if matches!(self.step, Step::Follow)
-                && only.len().max(more.len()) < FRAME_BYTES
-                && let Some(subscription) = &mut self.subscription
-            {
-                next = subscription.next().now_or_never().flatten();
-            }
-        }
-        if more.is_empty() { only } else { more.freeze() }
-    }
-
+    /// What an item of the hub is to this viewer. Items that are there already need no gathering here: the connection
+    /// asks on until there is nothing, and sends what it got in one write.
     fn take(&mut self, item: Item<Frames>) -> Bytes {
         match item {
             Item::Frames { span, last, payload } => {
