@@ -81,6 +81,14 @@ fn segments(criterion: &mut Criterion) {
             out.len()
         });
     });
+    group.bench_function("zstd -3 alone", |bencher| {
+        let mut compressor = zstd::bulk::Compressor::new(3).expect("memory");
+        let mut out = Vec::with_capacity(zstd::zstd_safe::compress_bound(plain.len()));
+        bencher.iter(|| {
+            out.clear();
+            compressor.compress_to_buffer(&plain, &mut out).expect("room")
+        });
+    });
     group.bench_function("decode", |bencher| {
         let offsets: Vec<usize> = segment
             .record
@@ -145,19 +153,37 @@ fn whole(_: &mut Criterion) {
         let archive = ArchiveUrl::folder(&dir.path().join("archive")).expect("an absolute path");
         let archive = Archive::open(&archive).expect("usable");
         let redactor = Redactor::builder().build().expect("the built-in rules");
+        drop(store);
+        let store = SqliteStore::open(&dir.path().join("log.db")).expect("a store");
         for (what, hours) in [("copied and compared", 1_u64), ("forgotten", 24 * 30)] {
+            let before = peak_after_reset();
             let (started, now) = (Instant::now(), T0.plus(Duration::from_secs(hours * 3600)));
-            let swept = sweep(&*store, &archive, &redactor, now, &Policy::default())
+            let swept = sweep(&store, &archive, &redactor, now, &Policy::default())
                 .await
                 .expect("both sides are there");
             assert!(swept.is_complete());
             let moved = swept.entries.max(swept.forgotten);
+            let speed = moved as f64 / started.elapsed().as_secs_f64();
             println!(
-                "sweep: {moved} lines {what}, {:.0} lines/s",
-                moved as f64 / started.elapsed().as_secs_f64()
+                "sweep: {moved} lines {what}, {speed:.0} lines/s, resident {before} KiB before, {} KiB at most",
+                peak()
             );
         }
     });
+}
+
+/// The most memory this process has had resident, in KiB; zero where nobody says.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok())
+        .unwrap_or(0)
+}
+
+/// Begins to count anew, from what is resident now.
+fn peak_after_reset() -> u64 {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    peak()
 }
 
 criterion_group!(benches, segments, whole);

@@ -6,6 +6,7 @@
 
 pub mod config;
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -111,11 +112,22 @@ async fn run(args: RunArgs) -> Result<ExitCode, Error> {
     let program = command
         .next()
         .ok_or_else(|| Error::Setting("there is no command to run".to_owned()))?;
-    let report = capture::run(source, redactor, options, Command::new(program, command)).await?;
+    let mut command = Command::new(program, command);
+    command.env_remove = own_settings();
+    let report = capture::run(source, redactor, options, command).await?;
     for sentence in report.problem.into_iter().chain(report.log.message()) {
         say(&sentence);
     }
     Ok(ExitCode::from(u8::try_from(report.exit.status()).unwrap_or(u8::MAX)))
+}
+
+/// The variables that are this program's settings. The command does not get them: they tell how to reach everybody's
+/// logs, and whoever's build it is may read only their own.
+pub fn own_settings() -> Vec<OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names
+        .filter(|name| name.as_encoded_bytes().starts_with(b"TAILWATER_"))
+        .collect()
 }
 
 /// The store, or a way to it. A file on this machine opens at once or never will; a server may come back, and the

@@ -137,6 +137,13 @@ fn secrets_of_the_environment_and_of_a_file_are_hidden() {
 }
 
 #[test]
+fn the_command_does_not_learn_how_to_reach_the_store() {
+    let place = Place::new();
+    let output = place.run(&[], &["sh", "-c", "env | grep TAILWATER_ || echo none"]);
+    assert_eq!(text(&output.stdout), "none\n");
+}
+
+#[test]
 fn a_command_that_does_not_exist_is_127_with_a_calm_sentence() {
     let place = Place::new();
     let output = place.run(&[], &["no-such-program-here"]);

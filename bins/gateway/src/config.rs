@@ -271,6 +271,12 @@ async fn run(config: Config) -> Result<()> {
     let store = stream_store::connect(&config.store.store)
         .await
         .map_err(|error| setting("--store", &error))?;
+    // Asked for a moment only: a store that is away is no reason to wait.
+    if let Ok(Ok(warnings)) = tokio::time::timeout(Duration::from_secs(2), store.warnings()).await {
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+    }
     let app = App::build(Parts {
         store,
         archive,

@@ -45,7 +45,8 @@ pub async fn run(args: Run) -> Result<ExitCode, Error> {
     options.quiet = args.quiet;
     options.spool_dir = data.spools();
     let mut words = args.command.into_iter();
-    let command = Command::new(words.next().unwrap_or_default(), words);
+    let mut command = Command::new(words.next().unwrap_or_default(), words);
+    command.env_remove = tailwater_capture::own_settings();
     let done = capture::run(Arc::clone(&data.store), redactor, options, command).await;
     sweeping.abort();
     page.close().await?;

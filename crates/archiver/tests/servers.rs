@@ -30,8 +30,7 @@ async fn ended_job(store: &Arc<dyn LogStore>) -> JobId {
         .join(&job, &WriterId::new("w").expect("a slot"))
         .await
         .expect("joined");
-    let mut number = writer.next;
-    for events in lines(1..=2_400).chunks(64) {
+    for (number, events) in (writer.next..).zip(lines(1..=2_400).chunks(64)) {
         let batch = Batch {
             writer: writer.id.clone(),
             fence: writer.fence,
@@ -39,7 +38,6 @@ async fn ended_job(store: &Arc<dyn LogStore>) -> JobId {
             events: events.to_vec(),
         };
         store.append(&job, &batch).await.expect("appended");
-        number += 1;
     }
     store.leave(&job, &writer, T0).await.expect("left");
     store

@@ -28,6 +28,8 @@ pub struct Command {
     pub args: Vec<OsString>,
     /// Set in its environment beside what is inherited.
     pub env: Vec<(OsString, OsString)>,
+    /// Kept out of its environment: what only the capture is to know.
+    pub env_remove: Vec<OsString>,
     /// Where it runs; here when none is named.
     pub folder: Option<PathBuf>,
 }
@@ -39,6 +41,7 @@ impl Command {
             program: program.into(),
             args: args.into_iter().map(Into::into).collect(),
             env: Vec::new(),
+            env_remove: Vec::new(),
             folder: None,
         }
     }
@@ -128,6 +131,9 @@ fn start_on_pipes(command: &Command) -> Result<Started> {
     start
         .args(&command.args)
         .envs(command.env.iter().map(|(name, value)| (name, value)));
+    for name in &command.env_remove {
+        start.env_remove(name);
+    }
     start
         .stdin(Stdio::inherit())
         .stdout(Stdio::piped())
@@ -181,6 +187,9 @@ fn start_on_pty(command: &Command) -> Result<Started> {
         .args(&command.args)
         .envs(command.env.iter().map(|(name, value)| (name, value)))
         .kill_on_drop(true);
+    for name in &command.env_remove {
+        start = start.env_remove(name);
+    }
     if let Some(folder) = &command.folder {
         start = start.current_dir(folder);
     }

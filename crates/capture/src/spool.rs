@@ -192,8 +192,11 @@ impl<R: BufRead> SpoolReader<R> {
 }
 
 /// Reads back an entry this module wrote.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only `SpoolFile::append` writes here, and it writes entries whose text is safe by its type"
+)]
 fn trusted(line: &[u8]) -> Result<Recorded, log_model::entry::DecodeError> {
-    // Only `SpoolFile::append` writes here, and it writes entries whose text is safe by its type.
     log_model::entry::decode_trusted_recorded(line)
 }
 

@@ -66,8 +66,18 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
 /// How far behind the program its flag is looked for: bounded, so that a line of program names stays linear.
 const REACH: usize = 256;
 
-/// Reports the argument of the program whose name is at `at`.
-pub(crate) fn find(text: &[u8], at: usize, kind: Kind, spans: &mut Spans) {
+/// Up to where the flag of each keyword was looked for in vain, so that a line of program names is read once for each.
+pub(crate) struct Seen([usize; KEYWORDS.len()]);
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self([0; KEYWORDS.len()])
+    }
+}
+
+/// Reports the argument of the program whose name, by its place in [`KEYWORDS`], is at `at`.
+pub(crate) fn find(text: &[u8], at: usize, keyword: u8, seen: &mut Seen, spans: &mut Spans) {
+    let kind = KEYWORDS[usize::from(keyword)].1;
     if at > 0 && (text[at - 1].is_ascii_alphanumeric() || text[at - 1] == b'_') && !matches!(kind, Kind::Here(_)) {
         return;
     }
@@ -76,14 +86,14 @@ pub(crate) fn find(text: &[u8], at: usize, kind: Kind, spans: &mut Spans) {
         Kind::Glued(flag) | Kind::Next(flag) | Kind::User(flag) | Kind::Percent(flag) => flag.as_bytes(),
     };
     let end = text.len().min(at + REACH);
-    let mut from = at;
-    while let Some(found) = memchr::memmem::find(&text[from..end], flag) {
-        let start = from + found;
-        let after = start + flag.len();
-        from = after;
-        if start == 0 || !text[start - 1].is_ascii_whitespace() {
+    let vain = &mut seen.0[usize::from(keyword)];
+    let mut from = at.max(vain.saturating_sub(1)).min(end);
+    while let Some(found) = memchr::memchr(b' ', &text[from..end]) {
+        from += found + 1;
+        if !text[from..].starts_with(flag) {
             continue;
         }
+        let after = from + flag.len();
         match (kind, text.get(after)) {
             (Kind::Glued(_), Some(byte)) if !byte.is_ascii_whitespace() => return report(text, after, spans),
             (Kind::Next(_), Some(b' ' | b'=')) => return report(text, after + 1, spans),
@@ -99,6 +109,7 @@ pub(crate) fn find(text: &[u8], at: usize, kind: Kind, spans: &mut Spans) {
             _ => {}
         }
     }
+    *vain = end;
 }
 
 fn report(text: &[u8], from: usize, spans: &mut Spans) {

@@ -24,7 +24,7 @@ pub(crate) enum Means {
     /// What the first line of a private key holds.
     Block,
     /// A program that takes a secret as an argument.
-    Command(command::Kind),
+    Command(u8),
 }
 
 /// What one search leaves for the next, so that it allocates nothing.
@@ -33,6 +33,7 @@ pub(crate) struct Scratch {
     pub(crate) runs: Runs,
     pub(crate) names: names::Seen,
     pub(crate) header: header::Seen,
+    pub(crate) command: command::Seen,
 }
 
 impl Scratch {
@@ -40,6 +41,7 @@ impl Scratch {
         self.runs.clear();
         self.names = names::Seen::default();
         self.header = header::Seen::default();
+        self.command = command::Seen::default();
     }
 }
 
@@ -123,7 +125,8 @@ impl Engine {
         keywords.extend(
             command::KEYWORDS
                 .iter()
-                .map(|(literal, kind)| folded(literal, "", Means::Command(*kind))),
+                .zip(0..)
+                .map(|((literal, _), keyword)| folded(literal, "", Means::Command(keyword))),
         );
         keywords.push(folded("://", "", Means::Address));
         let block = |literal: &[u8]| Keyword {
@@ -166,7 +169,7 @@ impl Engine {
                 Means::Address => address::find(text, at, spans),
                 Means::Header(kind) => header::find(text, at, *kind, &mut scratch.header, spans),
                 Means::Block => block = true,
-                Means::Command(kind) => command::find(text, at, *kind, spans),
+                Means::Command(keyword) => command::find(text, at, *keyword, &mut scratch.command, spans),
             }
         });
         block

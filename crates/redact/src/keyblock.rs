@@ -15,6 +15,9 @@ const WARY: u32 = 200;
 /// The most lines of one key; an RSA key of 16,384 bits has some 200.
 const LONGEST: u32 = 2000;
 
+/// The marker of the first line of a PuTTY key, up to its version.
+const PUTTY: &[u8] = b"PuTTY-User-Key-File-";
+
 /// Whether and how a stream is inside a key.
 #[derive(Debug, Default)]
 pub(crate) struct KeyBlock {
@@ -70,7 +73,8 @@ impl KeyBlock {
         KeyBlock::default().look_for_begin(text, 0, spans);
     }
 
-    fn look_for_begin(&mut self, line: &[u8], mut from: usize, spans: &mut Spans) {
+    fn look_for_begin(&mut self, line: &[u8], start: usize, spans: &mut Spans) {
+        let mut from = start;
         // Once there is no end behind one beginning, there is none behind the next.
         let mut ends = true;
         while let Some((begin, after)) = find_begin(line, from) {
@@ -101,12 +105,19 @@ impl KeyBlock {
             spans.push(begin..body.max(after), rules::PRIVATE_KEY);
             if only_closers {
                 self.open(State::Armoured, &line[..begin]);
-                return;
+                break;
             }
             from = body.max(after);
         }
-        if let Some(at) = memmem::find(&line[from..], b"PuTTY-User-Key-File-") {
-            self.open(State::Putty { left: 0 }, &line[..from + at]);
+        // The first line's marker is hidden like that of the others, so that what was scrubbed opens nothing again.
+        let mut at = start;
+        while let Some(found) = memmem::find(&line[at..], PUTTY) {
+            let marker = at + found;
+            at = marker + PUTTY.len();
+            spans.push(marker..at, rules::PRIVATE_KEY);
+            if self.state == State::Outside || matches!(self.state, State::Wary { .. }) {
+                self.open(State::Putty { left: 0 }, &line[..marker]);
+            }
         }
     }
 
@@ -123,7 +134,9 @@ impl KeyBlock {
             let from = material(&line[..end], &self.prefix).unwrap_or(end);
             spans.push(from.min(end)..after, rules::PRIVATE_KEY);
             self.state = State::Outside;
-            self.look_for_begin(line, after, spans);
+            if begins {
+                self.look_for_begin(line, 0, spans);
+            }
             return;
         }
         self.inside(line, spans);
@@ -157,9 +170,9 @@ impl KeyBlock {
             if self.lines > 64 {
                 self.state = State::Outside;
             }
-            if begins {
-                self.look_for_begin(line, 0, spans);
-            }
+        }
+        if begins {
+            self.look_for_begin(line, 0, spans);
         }
     }
 

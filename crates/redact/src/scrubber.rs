@@ -149,7 +149,9 @@ impl Work {
         }
         for _ in 0..ROUNDS {
             self.spans.clear();
-            self.find(text.as_bytes(), known, custom);
+            if self.find(text.as_bytes(), known, custom) {
+                KeyBlock::find_inline(text.as_bytes(), &mut self.spans);
+            }
             if self.spans.is_empty() {
                 break;
             }

@@ -153,7 +153,9 @@ fn the_private_lines_of_a_putty_key_are_hidden_and_the_rest_stays() {
     lines.push(format!("Private-MAC: {}", "0a1b2c3d".repeat(8)));
     for (at, line) in lines.iter().enumerate() {
         let clean = scrubber.scrub(line);
-        if at < before {
+        if at == 0 {
+            assert_eq!(clean.text.as_str(), format!("{MASK}3: ssh-ed25519"));
+        } else if at < before {
             assert_eq!(clean.text.as_str(), line);
         } else {
             assert!(clean.text.as_str().ends_with(MASK), "{}", clean.text);

@@ -1,0 +1,433 @@
+//! What a name says about its value, by its words: `dbPassword` is a password, `passwordField` is not one.
+
+use crate::value::Strength;
+
+/// The longest name that is read; of a longer one, the end counts.
+pub(crate) const LONGEST: usize = 120;
+
+/// Whether a name, as of an environment variable, says that its value is secret.
+///
+/// ```
+/// assert!(redact::names_a_secret("DATABASE_PASSWORD"));
+/// assert!(redact::names_a_secret("npm_config__authToken"));
+/// assert!(!redact::names_a_secret("PATH"));
+/// assert!(!redact::names_a_secret("TOKEN_URL"));
+/// ```
+pub fn names_a_secret(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    if matches!(name, "PWD" | "OLDPWD" | "INIT_CWD") || bytes.len() > LONGEST {
+        return false;
+    }
+    strength(bytes).is_some()
+        || name.ends_with("_URL")
+            && ["DATABASE", "REDIS", "MONGO", "POSTGRES", "AMQP", "WEBHOOK"]
+                .iter()
+                .any(|w| name.contains(w))
+        || ["DATABASE_URL", "REDIS_URL", "SENTRY_DSN"].contains(&name)
+}
+
+/// Words after which a name is about a secret rather than one. Sorted.
+const ABOUT: &[&str] = &[
+    "age",
+    "algorithm",
+    "arn",
+    "class",
+    "column",
+    "count",
+    "dir",
+    "directory",
+    "enabled",
+    "endpoint",
+    "env",
+    "error",
+    "exists",
+    "expiration",
+    "expires",
+    "expiry",
+    "field",
+    "file",
+    "filename",
+    "form",
+    "format",
+    "header",
+    "hint",
+    "id",
+    "input",
+    "issuer",
+    "label",
+    "len",
+    "length",
+    "limit",
+    "max",
+    "min",
+    "mode",
+    "name",
+    "names",
+    "path",
+    "policy",
+    "prefix",
+    "provider",
+    "ref",
+    "regex",
+    "required",
+    "reset",
+    "rotation",
+    "rule",
+    "scheme",
+    "scope",
+    "size",
+    "source",
+    "status",
+    "store",
+    "suffix",
+    "ttl",
+    "type",
+    "types",
+    "uri",
+    "url",
+    "usage",
+    "validation",
+    "validator",
+    "version",
+];
+
+/// Words before `key` that make it a secret. Sorted.
+const KEYS: &[&str] = &[
+    "access",
+    "account",
+    "admin",
+    "algolia",
+    "anon",
+    "anthropic",
+    "api",
+    "apikey",
+    "app",
+    "application",
+    "auth",
+    "aws",
+    "azure",
+    "billing",
+    "bot",
+    "client",
+    "cloudinary",
+    "cohere",
+    "consumer",
+    "cron",
+    "datadog",
+    "decrypt",
+    "decryption",
+    "deploy",
+    "encrypt",
+    "encryption",
+    "function",
+    "functions",
+    "gemini",
+    "gh",
+    "github",
+    "gitlab",
+    "google",
+    "gpg",
+    "groq",
+    "host",
+    "ingest",
+    "ingestion",
+    "instrumentation",
+    "integration",
+    "jwt",
+    "licence",
+    "license",
+    "mailgun",
+    "master",
+    "mistral",
+    "openai",
+    "personal",
+    "pgp",
+    "priv",
+    "private",
+    "project",
+    "push",
+    "rails",
+    "registry",
+    "replicate",
+    "resend",
+    "restricted",
+    "role",
+    "root",
+    "rsa",
+    "secret",
+    "security",
+    "seed",
+    "segment",
+    "sendgrid",
+    "sentry",
+    "server",
+    "service",
+    "session",
+    "shared",
+    "sign",
+    "signing",
+    "ssh",
+    "storage",
+    "stripe",
+    "sub",
+    "subscription",
+    "supabase",
+    "token",
+    "upload",
+    "user",
+    "vapid",
+    "vault",
+    "webhook",
+    "wrapping",
+    "write",
+];
+
+/// Words that end a name without taking its meaning: `PASSWORD_2`, `API_KEY_PROD`, `TOKEN_BASE64`. Sorted.
+const TAILS: &[&str] = &[
+    "b64",
+    "backup",
+    "base",
+    "base64",
+    "current",
+    "default",
+    "dev",
+    "development",
+    "encoded",
+    "live",
+    "local",
+    "main",
+    "new",
+    "old",
+    "plain",
+    "primary",
+    "prod",
+    "production",
+    "secondary",
+    "stage",
+    "staging",
+    "str",
+    "string",
+    "temp",
+    "test",
+    "text",
+    "tmp",
+    "v1",
+    "v2",
+    "val",
+    "value",
+];
+
+/// How much a name says about its value; `None` when it says nothing.
+pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
+    let mut words = Words::of(name);
+    while let Some(last) = words.last() {
+        let tail = last.iter().all(u8::is_ascii_digit) || listed(TAILS, last);
+        if !tail || words.len == 1 {
+            break;
+        }
+        words.len -= 1;
+    }
+    let last = words.last()?;
+    let before = words.back(1).unwrap_or_default();
+    if listed(ABOUT, last) {
+        return None;
+    }
+    let ends = |end: &str| last.ends_with(end.as_bytes());
+    if ends("password")
+        || ends("passwd")
+        || ends("passphrase")
+        || ends("passcode")
+        || last == b"pwd"
+        || ends("userpass")
+        || ends("dbpass")
+        || ends("pgpass")
+        || ends("dbpwd")
+        || ends("passwords")
+        || last == b"pass"
+        || last == b"pw" && words.len > 1
+    {
+        return (before != b"no" && before != b"forgot" && before != b"reset").then_some(Strength::Password);
+    }
+    if ends("secret") || last == b"secrets" || ends("secretkey") || ends("clientsecret") {
+        return Some(Strength::Token);
+    }
+    if ends("token") {
+        const COUNTED: [&[u8]; 12] = [
+            b"max",
+            b"num",
+            b"unexpected",
+            b"next",
+            b"page",
+            b"continuation",
+            b"pad",
+            b"eos",
+            b"bos",
+            b"stop",
+            b"special",
+            b"design",
+        ];
+        return (!COUNTED.contains(&before)).then_some(Strength::Token);
+    }
+    if ends("apikey")
+        || ends("accesskey")
+        || ends("authkey")
+        || ends("privatekey")
+        || ends("masterkey")
+        || ends("accountkey")
+        || ends("encryptionkey")
+        || ends("signingkey")
+        || ends("sharedaccesskey")
+        || ends("servicekey")
+        || ends("appkey")
+        || ends("licensekey")
+    {
+        return Some(Strength::Token);
+    }
+    if last == b"key" || last == b"keys" {
+        return if words.len == 1 || before == b"public" || before == b"publishable" {
+            None
+        } else if listed(KEYS, before)
+            || KEYS
+                .iter()
+                .any(|word| word.len() >= 6 && before.ends_with(word.as_bytes()))
+        {
+            Some(Strength::Token)
+        } else {
+            Some(Strength::Weak)
+        };
+    }
+    if last == b"pat" && words.len > 1
+        || last == b"credential"
+        || last == b"credentials"
+        || last == b"creds"
+        || ends("connectionstring")
+        || last == b"mnemonic"
+        || last == b"bearer"
+        || last == b"jwt"
+        || last == b"signature" && before == b"access"
+        || last == b"dsn"
+        || last == b"otp"
+        || ends("sessid")
+        || ends("sessionid")
+        || last == b"sid" && before == b"connect"
+    {
+        return Some(Strength::Token);
+    }
+    let weak: [&[u8]; 8] = [
+        b"auth",
+        b"session",
+        b"cookie",
+        b"salt",
+        b"sig",
+        b"signature",
+        b"hmac",
+        b"sid",
+    ];
+    // These are headers, which `header` reads.
+    let header = last == b"cookie" && (words.len == 1 || before == b"set");
+    (weak.contains(&last) && !header).then_some(Strength::Weak)
+}
+
+fn listed(list: &[&str], word: &[u8]) -> bool {
+    list.binary_search_by(|listed| listed.as_bytes().cmp(word)).is_ok()
+}
+
+/// The words of a name in lower case: `dbPassword`, `DB_PASSWORD` and `db-password` are the same two.
+struct Words {
+    letters: [u8; LONGEST],
+    ends: [u8; 24],
+    len: usize,
+}
+
+impl Words {
+    fn of(name: &[u8]) -> Self {
+        let mut words = Self {
+            letters: [0; LONGEST],
+            ends: [0; 24],
+            len: 0,
+        };
+        // The meaning is at the end: of a long name, the beginning is passed over.
+        let name = &name[name.len().saturating_sub(LONGEST)..];
+        let mut used = 0usize;
+        let mut word = 0usize;
+        for (at, byte) in name.iter().enumerate() {
+            let joint = byte.is_ascii_uppercase()
+                && at > 0
+                && (name[at - 1].is_ascii_lowercase()
+                    || name[at - 1].is_ascii_uppercase() && name.get(at + 1).is_some_and(u8::is_ascii_lowercase));
+            if (joint || !byte.is_ascii_alphanumeric()) && used > word {
+                words.close(used);
+                word = used;
+            }
+            if byte.is_ascii_alphanumeric() {
+                words.letters[used] = byte.to_ascii_lowercase();
+                used += 1;
+            }
+        }
+        if used > word {
+            words.close(used);
+        }
+        words
+    }
+
+    fn close(&mut self, end: usize) {
+        if self.len == self.ends.len() {
+            self.ends.rotate_left(1);
+            self.len -= 1;
+        }
+        self.ends[self.len] = end as u8;
+        self.len += 1;
+    }
+
+    fn back(&self, steps: usize) -> Option<&[u8]> {
+        let index = self.len.checked_sub(steps + 1)?;
+        let start = if index == 0 {
+            0
+        } else {
+            usize::from(self.ends[index - 1])
+        };
+        Some(&self.letters[start..usize::from(self.ends[index])])
+    }
+
+    fn last(&self) -> Option<&[u8]> {
+        self.back(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_sorted_so_that_the_search_finds_each() {
+        for list in [ABOUT, KEYS, TAILS] {
+            assert!(list.windows(2).all(|pair| pair[0] < pair[1]), "{list:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_judged_by_its_last_words() {
+        let names = [
+            ("password", Some(Strength::Password)),
+            ("DB_PASSWORD_2", Some(Strength::Password)),
+            ("userPassword", Some(Strength::Password)),
+            ("passwordField", None),
+            ("PASSWORD_FILE", None),
+            ("githubToken", Some(Strength::Token)),
+            ("max_tokens", None),
+            ("next_token", None),
+            ("tokenType", None),
+            ("publicKey", None),
+            ("STRIPE_SECRET_KEY", Some(Strength::Token)),
+            ("cacheKey", Some(Strength::Weak)),
+            ("key", None),
+            ("secretName", None),
+            ("AWS_SECRET_ACCESS_KEY", Some(Strength::Token)),
+            ("keyboard", None),
+            ("author", None),
+        ];
+        for (name, expected) in names {
+            assert_eq!(strength(name.as_bytes()), expected, "{name}");
+        }
+    }
+}
