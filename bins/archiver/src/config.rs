@@ -109,13 +109,6 @@ fn line_number(text: &str) -> Result<Seq, String> {
 }
 
 impl Args {
-    /// Reads the command line and the environment; ends the program with a message when they are not right.
-    ///
-    /// An address that is not one may hold a password, and is not repeated.
-    pub fn read() -> Self {
-        Self::try_parse().unwrap_or_else(|error| discreet(error).exit())
-    }
-
     /// What the sweep goes by.
     pub fn policy(&self) -> Policy {
         Policy {
@@ -127,18 +120,6 @@ impl Args {
             ..Policy::default()
         }
     }
-}
-
-fn discreet(mut error: clap::Error) -> clap::Error {
-    use clap::error::{ContextKind, ContextValue};
-    let address = |name: &ContextValue| matches!(name, ContextValue::String(name) if name.starts_with("--store") || name.starts_with("--archive <"));
-    if error.get(ContextKind::InvalidArg).is_some_and(address) {
-        error.insert(
-            ContextKind::InvalidValue,
-            ContextValue::String("(not shown)".to_owned()),
-        );
-    }
-    error
 }
 
 impl Command {

@@ -7,7 +7,10 @@ use tailwater_archiver::config::Args;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::read();
+    let args: Args = match settings::read() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
     settings::start_tracing(args.log, "info");
     tailwater_archiver::run(args, tailwater_archiver::asked_to_stop()).await
 }

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    tailwater_capture::main(tailwater_capture::config::Args::parse())
+    match settings::read() {
+        Ok(args) => tailwater_capture::main(args),
+        Err(code) => code,
+    }
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use archiver::Archive;
 use auth_clerk::{JwksOptions, Keys, Policy, Verifier};
 use clap::Parser;
-use clap::error::{ContextKind, ContextValue};
 use settings::{ArchiveArgs, LogArgs, Rate, SilenceArgs, StoreArgs, duration, rate, size, start_tracing};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -223,9 +222,9 @@ fn setting(setting: &'static str, error: &dyn std::error::Error) -> Error {
 ///
 /// Ends with 0 after a drain, 1 when it could not go on, 2 for settings that cannot work.
 pub fn main() -> ExitCode {
-    let config = match Config::try_parse() {
+    let config: Config = match settings::read() {
         Ok(config) => config,
-        Err(error) => hushed(error).exit(),
+        Err(code) => return code,
     };
     start_tracing(config.log, "info");
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -237,19 +236,6 @@ pub fn main() -> ExitCode {
         Err(error @ Error::Setting { .. }) => failed(&error, 2),
         Err(error) => failed(&error, 1),
     }
-}
-
-/// Takes out what may be secret before a mistake is shown: an address may hold a password.
-fn hushed(mut error: clap::Error) -> clap::Error {
-    const MAY_BE_SECRET: [&str; 3] = ["--store", "--archive", "--clerk-jwt-key"];
-    let of_a_secret = matches!(
-        error.get(ContextKind::InvalidArg),
-        Some(ContextValue::String(name)) if MAY_BE_SECRET.iter().any(|secret| name.starts_with(secret))
-    );
-    if of_a_secret && error.get(ContextKind::InvalidValue).is_some() {
-        error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
-    }
-    error
 }
 
 fn failed(error: &dyn std::error::Error, code: u8) -> ExitCode {

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let config = tailwater::Config::parse();
+    let config: tailwater::Config = match settings::read() {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
     settings::start_tracing(config.logs, "warn");
     tailwater::main(config)
 }

@@ -122,7 +122,6 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("alibaba", "Alibaba"),
     ("anthropic", "Anthropic"),
     ("api", "API"),
-    ("artifactory", "Artifactory"),
     ("asana", "Asana"),
     ("atlas", "Atlas"),
     ("atlassian", "Atlassian"),

@@ -1172,7 +1172,7 @@ const TABLE: &[Rule] = &[
         &[r"oy2[a-z0-9]{43}"],
     ),
     rule(
-        "jfrog-artifactory-key",
+        "jfrog-api-key",
         Group::Registry,
         "https://jfrog.com/help/r/jfrog-platform-administration-documentation/access-tokens",
         &[r"AKCp[A-Za-z0-9]{60,}", r"cmVmdGtuOj[A-Za-z0-9]{40,}"],

@@ -12,9 +12,11 @@
 #![forbid(unsafe_code)]
 
 mod logs;
+mod reading;
 mod stores;
 mod values;
 
 pub use crate::logs::{LogArgs, LogFormat, start_tracing};
+pub use crate::reading::read;
 pub use crate::stores::{ArchiveArgs, SilenceArgs, StoreArgs};
 pub use crate::values::{Rate, duration, rate, size};
