@@ -33,6 +33,27 @@ pub enum Error {
     Rules(#[from] redact::Error),
 }
 
+impl Error {
+    fn is_a_setting(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(stream_store::Error::Setting { .. }) | Self::Archive(archiver::Error::Setting { .. })
+        )
+    }
+}
+
+/// An error and what it came from, in a line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
 /// Does what it is told. `stop` asks it to finish the step it is at and end.
 ///
 /// The answer is success only if nothing was left undone.
@@ -50,8 +71,10 @@ pub async fn run(args: Args, stop: impl Future<Output = ()> + Send + 'static) ->
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(problem) => {
+            // Said plainly as well, because the log may be turned off.
+            eprintln!("tailwater-archiver: {}", with_causes(&problem));
             error!(error = &problem as &dyn std::error::Error, "nothing more could be done");
-            ExitCode::FAILURE
+            ExitCode::from(if problem.is_a_setting() { 2 } else { 1 })
         }
     }
 }

@@ -7,6 +7,7 @@
 pub mod config;
 
 use std::ffi::OsString;
+use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -178,21 +179,20 @@ fn register_file(redactor: &Redactor, path: &Path) -> Result<(), Error> {
 
     let unreadable =
         |error: std::io::Error| Error::Setting(format!("--secret-file: {} cannot be read: {error}", path.display()));
-    if std::fs::metadata(path).map_err(unreadable)?.len() > LIMIT {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    // Read, not measured: a pipe has no length to tell.
+    file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LIMIT {
         return Err(Error::Setting(format!(
             "--secret-file: {} is larger than 1 MiB",
             path.display()
         )));
     }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
     let text = String::from_utf8_lossy(&bytes);
     // A key of many lines is one secret; so is every line, and the value in a NAME=value line.
     redactor.register(text.trim());
-    for line in text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-    {
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         redactor.register(line);
         if let Some((name, value)) = line.split_once('=')
             && name

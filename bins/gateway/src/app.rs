@@ -104,6 +104,19 @@ impl Settings {
                 });
             }
         }
+        let places = [
+            ("--max-streams-per-job", self.streams.per_job),
+            ("--max-streams-per-owner", self.streams.per_owner),
+            ("--max-streams", self.streams.process),
+        ];
+        for (setting, value) in places {
+            if !(1..=MOST_STREAMS).contains(&value) {
+                return Err(Error::Setting {
+                    setting,
+                    problem: format!("must be from 1 to {MOST_STREAMS}"),
+                });
+            }
+        }
         if self.drain_notice > self.drain_deadline {
             let problem = "must not be longer than --drain-deadline".to_owned();
             return Err(Error::Setting {
@@ -114,6 +127,9 @@ impl Settings {
         Ok(())
     }
 }
+
+/// More streams than one process could ever serve; a larger number is a slip of the hand.
+const MOST_STREAMS: usize = 1_000_000;
 
 /// What a gateway is built from.
 #[derive(Debug)]

@@ -130,7 +130,7 @@ pub struct Config {
     #[arg(long, env = "TAILWATER_RETENTION", value_name = "DURATION", value_parser = duration, default_value = "24h")]
     retention: Duration,
     /// Serves the viewer's page at / and /jobs/JOB
-    #[arg(long, env = "TAILWATER_VIEWER")]
+    #[arg(long, env = "TAILWATER_VIEWER", value_parser = clap::builder::FalseyValueParser::new())]
     viewer: bool,
 
     #[command(flatten)]
@@ -271,7 +271,12 @@ async fn run(config: Config) -> Result<()> {
     })?;
     let listener = server::listen(config.listen)?;
     let admin = server::listen(config.admin_listen)?;
-    tracing::info!(listen = %config.listen, admin = %config.admin_listen, "serving");
+    let at = |listener: &tokio::net::TcpListener| {
+        listener
+            .local_addr()
+            .map_or_else(|_| String::new(), |at| at.to_string())
+    };
+    tracing::info!(listen = at(&listener), admin = at(&admin), "serving");
     server::serve(app, listener, Some(admin), told_to_stop()).await
 }
 

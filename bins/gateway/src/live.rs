@@ -46,6 +46,8 @@ pub(crate) struct Live {
     at: Seq,
     /// The newest revision this viewer was told of.
     revision: u32,
+    /// How many spans of ids were skipped when this viewer came.
+    unused: usize,
     /// Whether this viewer was last told that the job is silent.
     silent: bool,
     /// Whether this viewer was told that the log was erased.
@@ -64,6 +66,8 @@ enum Step {
     Replay(Box<Walk>, Then),
     /// Find out where these are held, and replay them.
     Reread(Span),
+    /// Find out whether more than entries was missed.
+    Behind,
     /// Pass on what the hub shares.
     Follow,
     /// Nothing more to say.
@@ -148,8 +152,9 @@ pub(crate) async fn open(app: &Arc<App>, request: Request) -> Result<Opened, Ref
             None
         }
     };
-    let (revision, silent) = (
+    let (revision, unused, silent) = (
         found.record.revision,
+        found.record.unused.len(),
         matches!(found.record.state, State::Silent { .. }),
     );
     let (at, replay) = match replay {
@@ -171,6 +176,7 @@ pub(crate) async fn open(app: &Arc<App>, request: Request) -> Result<Opened, Ref
         subscription,
         at,
         revision,
+        unused,
         silent,
         erased: false,
         timer: Box::pin(sleep_until((now + app.settings.heartbeat).min(lease_ends))),
@@ -233,6 +239,7 @@ impl Live {
                 }
                 Step::Replay(walk, then) => Box::pin(self.replay(walk, then)).await,
                 Step::Reread(span) => Box::pin(self.reread(span)).await,
+                Step::Behind => Box::pin(self.behind()).await,
                 Step::Follow => {
                     self.step = Step::Follow;
                     self.follow().await
@@ -275,6 +282,21 @@ impl Live {
             .events(u32::try_from(entries.len()).unwrap_or(u32::MAX));
         self.step = if ended { Step::Done } else { Step::Replay(walk, then) };
         out.into()
+    }
+
+    /// The hub could not keep everything for this viewer. Entries will be read again; what was masked or rewound
+    /// meanwhile is not known any more, and has to be looked for before later changes hide that it is missing.
+    async fn behind(&mut self) -> Bytes {
+        match self.app.history.lookup(&self.job).await {
+            Ok(found) if found.record.revision > self.revision || found.record.unused.len() > self.unused => {
+                self.leave(Farewell::Unavailable("behind"))
+            }
+            Ok(_) => {
+                self.step = Step::Follow;
+                Bytes::new()
+            }
+            Err(error) => self.unreadable(error),
+        }
     }
 
     /// Goes round by the replay: the hub could not keep these for this viewer.
@@ -368,6 +390,10 @@ impl Live {
             }
             Item::Reread(span) => {
                 self.step = Step::Reread(span);
+                Bytes::new()
+            }
+            Item::Behind => {
+                self.step = Step::Behind;
                 Bytes::new()
             }
             Item::Trouble(error) => match &*error {

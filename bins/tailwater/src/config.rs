@@ -63,16 +63,16 @@ pub struct Run {
     #[arg(long, env = "TAILWATER_PHASE", value_name = "PHASE", default_value = "build")]
     pub phase: log_model::Phase,
     /// Run the command on a pseudo-terminal, for tools that need one; its lines all count as standard output
-    #[arg(long, env = "TAILWATER_PTY")]
+    #[arg(long, env = "TAILWATER_PTY", value_parser = clap::builder::FalseyValueParser::new())]
     pub pty: bool,
     /// Further environment variables whose values are secret; those whose names say so are known without asking
     #[arg(long, env = "TAILWATER_SECRET_ENV", value_name = "NAME", value_delimiter = ',')]
     pub secret_env: Vec<String>,
-    /// A file whose every line is a secret
+    /// A file of secrets to hide: one to a line, or NAME=value lines
     #[arg(long, env = "TAILWATER_SECRET_FILE", value_name = "FILE")]
     pub secret_file: Option<PathBuf>,
     /// Do not pass the command's output on to this terminal
-    #[arg(long, env = "TAILWATER_QUIET")]
+    #[arg(long, env = "TAILWATER_QUIET", value_parser = clap::builder::FalseyValueParser::new())]
     pub quiet: bool,
     /// The command and its arguments, after --
     #[arg(

@@ -14,6 +14,9 @@ use crate::Error;
 use crate::data::Data;
 use crate::sign_in::{LocalGatekeeper, Secret};
 
+/// What open pages are given to take a job's last lines and its end, before they are told that nobody serves them.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// A served page. Dropping it stops serving at once; [`close`](Page::close) lets streams say their last.
 #[derive(Debug)]
 pub struct Page {
@@ -37,8 +40,8 @@ impl Page {
         let code = Secret::random()?;
         let settings = Settings {
             viewer: true,
-            // One person, one machine, and nobody else in front: nothing has to be told of our going.
-            drain_notice: Duration::ZERO,
+            // Nobody in front has to be told of our going; but open pages are to hear how the job ended.
+            drain_notice: LAST_WORDS,
             drain_deadline: Duration::from_secs(2),
             spread: Duration::ZERO,
             ..Settings::default()

@@ -20,24 +20,30 @@ const CHUNK: usize = 64 * 1024;
 /// # Errors
 /// When a named variable is not set, a record is no record, or reading or writing fails.
 pub fn redact(args: &Redact) -> Result<ExitCode, Error> {
-    let mut builder = Redactor::builder();
-    for name in &args.known_env {
-        let value = std::env::var(name).map_err(|_| Error::Setting {
+    let value_of = |name: &String| {
+        std::env::var(name).map_err(|_| Error::Setting {
             problem: format!("--known-env {name}: there is no such environment variable, or it is no text"),
-        })?;
-        builder = builder.known_secret(value);
-    }
-    let redactor = builder.build()?;
+        })
+    };
+    let known = args.known_env.iter().map(value_of).collect::<Result<Vec<_>, _>>()?;
+    let redactor = knowing(&known)?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if args.list_rules {
         list_rules(&redactor, &mut out)?;
     } else if args.jsonl {
-        records(&redactor, std::io::stdin().lock(), &mut out)?;
+        records(&redactor, &known, std::io::stdin().lock(), &mut out)?;
     } else {
         filter(&redactor, std::io::stdin().lock(), &mut out)?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn knowing<'a>(known: impl IntoIterator<Item = &'a String>) -> Result<Redactor, ::redact::Error> {
+    let builder = known
+        .into_iter()
+        .fold(Redactor::builder(), |builder, value| builder.known_secret(value));
+    builder.build()
 }
 
 fn list_rules(redactor: &Redactor, out: &mut impl Write) -> std::io::Result<()> {
@@ -111,6 +117,9 @@ fn filter(redactor: &Redactor, mut input: impl Read, out: &mut impl Write) -> Re
     }
 }
 
+/// The longest record, in bytes.
+const RECORD: u64 = 64 << 20;
+
 /// A record to redact, on a line of its own.
 #[derive(Deserialize)]
 struct Record {
@@ -135,14 +144,23 @@ struct Hidden {
     count: u32,
 }
 
-fn records(redactor: &Redactor, input: impl BufRead, out: &mut impl Write) -> Result<(), Error> {
-    for (number, line) in (1_u64..).zip(input.lines()) {
-        let line = line?;
-        if line.trim().is_empty() {
+fn records(redactor: &Redactor, known: &[String], mut input: impl BufRead, out: &mut impl Write) -> Result<(), Error> {
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        line.clear();
+        // One byte more than allowed tells a record that is too long from one that just fits.
+        if input.by_ref().take(RECORD + 1).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if line.len() as u64 > RECORD {
+            let problem = format!("line {number} of standard input is longer than 64 MiB");
+            return Err(Error::Setting { problem });
+        }
+        if line.trim_ascii().is_empty() {
             continue;
         }
         // The parser's own words could repeat a part of the record.
-        let record: Record = serde_json::from_str(&line).map_err(|error| Error::Setting {
+        let record: Record = serde_json::from_slice(&line).map_err(|error| Error::Setting {
             problem: format!(
                 "line {number} of standard input is no record of the form {{\"id\",\"text\",\"known\":[…]}} (column {})",
                 error.column()
@@ -151,11 +169,7 @@ fn records(redactor: &Redactor, input: impl BufRead, out: &mut impl Write) -> Re
         let redacted = if record.known.is_empty() {
             one(redactor, record)
         } else {
-            let known = record
-                .known
-                .iter()
-                .fold(Redactor::builder(), |builder, value| builder.known_secret(value));
-            one(&known.build()?, record)
+            one(&knowing(known.iter().chain(&record.known))?, record)
         };
         serde_json::to_writer(&mut *out, &redacted).map_err(std::io::Error::from)?;
         out.write_all(b"\n")?;

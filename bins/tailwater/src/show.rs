@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use archiver::{Cursor, PageSize};
+use archiver::{Cursor, History, PageSize};
 use futures::StreamExt;
-use log_model::{LogEntry, LogEvent, Seq, Span, StageState};
+use log_model::{JobId, LogEntry, LogEvent, Seq, Span, StageState};
 use stream_store::Change;
 
 use crate::Error;
@@ -26,15 +26,14 @@ pub async fn show(args: &Show) -> Result<(), Error> {
     if history.job(&args.job, &[local_owner()]).await?.is_none() {
         return Err(Error::NoSuchJob { job: args.job.clone() });
     }
-    let mut after = Seq::ZERO;
-    loop {
-        let page = history.page(&args.job, Cursor::After(after), PAGE).await?;
-        after = print(&page.entries)?.unwrap_or(after);
-        if !page.has_more {
-            break;
-        }
+    let after = print_after(&history, &args.job, Seq::ZERO).await?;
+    if !args.follow {
+        return Ok(());
     }
-    if args.follow && data.store.job(&args.job).await?.is_some_and(|record| !record.is_over()) {
+    if data.store.job(&args.job).await?.is_none_or(|record| record.is_over()) {
+        // It may have ended since the last page was read.
+        print_after(&history, &args.job, after).await?;
+    } else {
         let mut changes = data.store.follow(&args.job, after);
         while let Some(change) = changes.next().await {
             match change {
@@ -48,6 +47,17 @@ pub async fn show(args: &Show) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Prints everything there is after a place; returns the last one's.
+async fn print_after(history: &History, job: &JobId, mut after: Seq) -> Result<Seq, Error> {
+    loop {
+        let page = history.page(job, Cursor::After(after), PAGE).await?;
+        after = print(&page.entries)?.unwrap_or(after);
+        if !page.has_more {
+            return Ok(after);
+        }
+    }
 }
 
 /// Prints entries to standard output; returns the last one's place.

@@ -101,6 +101,8 @@ impl LocalGatekeeper {
                 && host.is_char_boundary(name.len())
                 && host[..name.len()].eq_ignore_ascii_case(name)
                 && host[name.len()..] == format!(":{}", self.port)
+                // Browsers leave out the port that http has anyway.
+                || self.port == 80 && host.eq_ignore_ascii_case(name)
         })
     }
 

@@ -155,6 +155,14 @@ async fn records_are_redacted_each_as_a_stream_of_its_own() {
             r#"{"id":3,"text":"blue-canary-77 is nothing here","masked":[]}"#,
         ]
     );
+    let both = r#"{"id":1,"text":"swordfish-4711 and blue-canary-77","known":["blue-canary-77"]}"#;
+    let said = tailwater(
+        folder.path(),
+        &["redact", "--jsonl", "--known-env", "DEPLOY_PASSWORD"],
+        both,
+    )
+    .await;
+    assert!(said.out.contains("[REDACTED] and [REDACTED]"), "{}", said.out);
     let bad = tailwater(
         folder.path(),
         &["redact", "--jsonl"],

@@ -168,7 +168,7 @@ impl Archive {
         }
     }
 
-    /// Tries out that objects can be written, and whether they can be written once only; leaves nothing behind.
+    /// Tries out that objects can be written, and whether they can be written once only; leaves nothing behind where it may delete.
     ///
     /// # Errors
     /// [`Error::Denied`] and [`Error::Unavailable`].
@@ -180,7 +180,13 @@ impl Archive {
         let second = self
             .put(&path, Bytes::from_static(b"probe"), "text/plain", true)
             .await?;
-        self.delete(&path).await?;
+        // Whoever may write need not be allowed to delete; then a few bytes stay behind, and nothing else is the worse.
+        if let Err(error) = self.delete(&path).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the probe object stays behind"
+            );
+        }
         let conditional_put = first == Put::Written && second == Put::AlreadyThere && self.is_conditional();
         self.conditional.store(conditional_put, Ordering::Relaxed);
         Ok(Probe { conditional_put })

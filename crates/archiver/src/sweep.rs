@@ -356,6 +356,13 @@ impl Sweep<'_> {
                 "the archive holds a job of this name that belongs to somebody else",
             ));
         }
+        // An expired record forgets a job's name, the archive does not. Going on would take the old job's entries for
+        // copies of the new one's, and forget the new ones.
+        if manifest.opened != record.opened {
+            return Err(Error::damaged(
+                "the archive holds an earlier job of this name; the new one stays in the recent store",
+            ));
+        }
         if manifest.state == State::Erased {
             return Err(Error::damaged(
                 "the archive says that this job was erased, the store holds it still",

@@ -1,5 +1,7 @@
 //! How a program speaks of itself: tracing to standard error, as text or as JSON.
 
+use std::io::IsTerminal;
+
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
@@ -25,9 +27,16 @@ pub struct LogArgs {
 ///
 /// A second call in one process changes nothing.
 pub fn start_tracing(args: LogArgs, quiet_level: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet_level));
+    let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
+        Ok(wanted) if !wanted.is_empty() => EnvFilter::try_new(&wanted).unwrap_or_else(|error| {
+            eprintln!("warning: RUST_LOG is not understood, so it is taken as {quiet_level}: {error}");
+            EnvFilter::new(quiet_level)
+        }),
+        _ => EnvFilter::new(quiet_level),
+    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let _already_started = match args.log_format {
         LogFormat::Text => builder.with_target(false).try_init(),

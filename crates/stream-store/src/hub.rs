@@ -113,6 +113,9 @@ pub enum Item<T> {
     /// [`READ_LIMIT`](crate::READ_LIMIT), before it calls [`Subscription::next`] again: it was too slow, or it joined
     /// in the middle of a payload. The job's last entry may be among them.
     Reread(Span),
+    /// This listener was so slow that it missed something: entries, which [`Item::Reread`] brings, or changes that are
+    /// no entry, which nothing brings again: look at the job's record.
+    Behind,
     /// The store is in trouble; what comes later follows on without a hole. [`Error::NoSuchJob`] and
     /// [`Error::Erased`] are the last item.
     Trouble(Arc<Error>),
@@ -339,7 +342,7 @@ impl<T: Clone> Subscription<T> {
                     Ok(published) => published,
                     Err(broadcast::error::RecvError::Lagged(_)) => {
                         self.lagged = true;
-                        continue;
+                        return Some(Item::Behind);
                     }
                     Err(broadcast::error::RecvError::Closed) => return None,
                 },

@@ -90,6 +90,7 @@ impl Stage {
                     }
                 }
                 Item::Reread(span) => seen.extend(self.read(span).await),
+                Item::Behind => {}
                 other => panic!("unexpected {other:?}"),
             }
         }
@@ -187,7 +188,7 @@ async fn a_listener_that_lags_is_told_what_to_read_again() {
         }
     }
     stage.end().await;
-    let mut reread = 0;
+    let (mut reread, mut behind) = (0, false);
     let mut seen = Vec::new();
     while let Some(item) = within(slow.next()).await {
         match item {
@@ -195,11 +196,13 @@ async fn a_listener_that_lags_is_told_what_to_read_again() {
                 reread += span.len();
                 seen.extend(stage.read(span).await);
             }
+            Item::Behind => behind = true,
             Item::Frames { payload, .. } => seen.extend(payload.iter().map(|(seq, _)| *seq)),
             other => panic!("unexpected {other:?}"),
         }
     }
     assert_eq!(numbers(&seen), (1..=51).collect::<Vec<_>>());
+    assert!(behind, "it is told that it missed something");
     assert!(
         reread >= 40,
         "only two payloads are kept for it, so most was read again: {reread}"

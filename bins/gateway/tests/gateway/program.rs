@@ -47,6 +47,9 @@ fn a_wrong_setting_is_named_with_what_was_expected() {
     );
     check(&with(&["--clerk-jwt-key", "not a key"]), "--clerk-jwt-key");
     check(&with(&["--drain-notice", "1m"]), "--drain-notice");
+    check(&with(&["--max-streams", "0"]), "--max-streams: must be from 1 to");
+    check(&with(&["--max-streams", "9223372036854775807"]), "--max-streams");
+    check(&with(&["--max-streams-per-job", "0"]), "--max-streams-per-job");
 }
 
 #[test]
