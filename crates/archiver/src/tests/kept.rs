@@ -247,3 +247,34 @@ async fn an_archive_that_lost_what_the_store_believed_archived_is_an_error_and_n
     let record = sides.store.job(&job).await.expect("there").expect("known");
     assert_eq!(record.held_from, seq(101));
 }
+
+#[tokio::test]
+async fn a_second_job_of_an_archived_name_is_left_alone_and_not_taken_for_its_copy() {
+    let sides = Sides::new();
+    let mut first = Author::opens(&sides.store, "nightly").await;
+    first.writes_lines(100, T0).await;
+    first.ends().await;
+    assert!(sides.sweep(after(48)).await.is_complete());
+
+    // The record's time is over: a store that knows nothing of the first job.
+    let later = Sides::new();
+    let job = job("nightly");
+    later
+        .store
+        .open(&job, &owner("ana"), after(1000))
+        .await
+        .expect("opened");
+    let mut second = Author::opens(&later.store, "nightly").await;
+    second.writes_lines(5, after(1000)).await;
+    second.ends().await;
+    let swept = sweep(&*later.store, &sides.archive, &plain(), after(2000), &policy())
+        .await
+        .expect("swept");
+    assert_eq!((swept.undone, swept.forgotten), (1, 0), "{swept:?}");
+    let record = later.store.job(&job).await.expect("there").expect("known");
+    assert_eq!(
+        (record.held_from, record.head),
+        (seq(1), seq(6)),
+        "its lines are all still there"
+    );
+}
