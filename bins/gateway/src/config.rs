@@ -1,4 +1,5 @@
 //! The program's settings: flags and environment variables, read once and checked before anything starts.
+#![allow(rustdoc::bare_urls, reason = "these comments are the help that a terminal shows")]
 
 use std::net::SocketAddr;
 use std::process::ExitCode;

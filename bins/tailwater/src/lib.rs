@@ -1,7 +1,7 @@
 //! Build logs live on one machine: everything in one process, over SQLite and a folder, with nothing to install.
 //!
 //! A file a verb: [`run`] captures a command and serves its page, [`serve`] shows what was captured before, [`jobs`] and
-//! [`show`] do so in the terminal, [`canary`] proves the whole road, [`redact`](crate::redact) tries the redaction alone.
+//! [`show`] do so in the terminal, [`canary`] proves the whole road, [`redact`] tries the redaction alone.
 #![forbid(unsafe_code)]
 
 pub mod canary;
