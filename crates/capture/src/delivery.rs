@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use log_model::{GapReason, JobId, Owner, Phase, Recorded, WriterId};
-use stream_store::{Ending, Error, LEASE_RENEWAL, LogStore, Writer};
+use stream_store::{Batch, Ending, Error, LEASE_RENEWAL, LogStore, Writer};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -182,14 +182,14 @@ impl Delivery {
             if work.is_none() && self.is_settled() {
                 break;
             }
-            let wake = self.wake_at();
+            let wake = self.wake_at(work.is_some());
             tokio::select! {
                 done = async { work.as_mut().expect("the branch is enabled only with work").await }, if work.is_some() => {
                     work = None;
                     self.handle(done).await;
                 }
                 parcel = input.recv(), if self.over.is_none() => match parcel {
-                    Some(Parcel::Events(events)) => self.out.accept(events).await,
+                    Some(Parcel::Events(events)) => self.accept(events).await,
                     over => {
                         self.over = Some(if let Some(Parcel::Over(ending)) = over { ending } else { None });
                         deadline = Some(Instant::now() + self.options.flush_timeout);
@@ -215,9 +215,10 @@ impl Delivery {
         }
     }
 
-    /// When something is to be done without anybody asking.
-    fn wake_at(&self) -> Instant {
+    /// When something is to be done without anybody asking. While a call is under way, the next one has to wait for it.
+    fn wake_at(&self, under_way: bool) -> Instant {
         let mut at = match self.standing {
+            _ if under_way => Instant::now() + LEASE_RENEWAL,
             Standing::Outside => self.retry_at,
             Standing::Joined(..) => self.renew_due.min(self.confirm_due).max(self.retry_at),
             _ => Instant::now() + LEASE_RENEWAL,
@@ -243,6 +244,15 @@ impl Delivery {
             Standing::Refused | Standing::Gone => None,
             Standing::Joined(store, writer) => {
                 let (store, writer, job) = (Arc::clone(store), writer.clone(), self.options.job.clone());
+                // Also while more waits: a build that never pauses is not to be the one that is never confirmed.
+                if now >= self.confirm_due {
+                    self.confirm_due = now + CONFIRM_EVERY;
+                    if let Some(last) = self.kept.back().map(Item::number) {
+                        return Some(Box::pin(async move {
+                            Done::Confirmed(last, patiently(store.confirm(&job, &writer.id, last)).await)
+                        }));
+                    }
+                }
                 if let Some(mut item) = self.out.pop() {
                     item.edit().fence = writer.fence;
                     let batch = Arc::clone(&item.batch);
@@ -264,14 +274,6 @@ impl Delivery {
                     return Some(Box::pin(async move {
                         Done::Renewed(patiently(store.renew(&job, &writer)).await)
                     }));
-                }
-                if now >= self.confirm_due {
-                    self.confirm_due = now + CONFIRM_EVERY;
-                    if let Some(last) = self.kept.back().map(Item::number) {
-                        return Some(Box::pin(async move {
-                            Done::Confirmed(last, patiently(store.confirm(&job, &writer.id, last)).await)
-                        }));
-                    }
                 }
                 None
             }
@@ -436,6 +438,7 @@ impl Delivery {
     /// A batch was acknowledged: kept a while longer, in case the store loses it.
     fn keep(&mut self, item: Item) {
         self.acknowledged = self.acknowledged.max(item.number());
+        let half_was_free = self.kept_weight <= KEPT / 2;
         self.kept_weight += item.weight;
         self.kept.push_back(item);
         while self.kept_weight > KEPT && self.kept.len() > 1 {
@@ -443,7 +446,8 @@ impl Delivery {
                 self.kept_weight -= item.weight;
             }
         }
-        if self.kept_weight > KEPT / 2 {
+        // Asked for once: a store that cannot confirm yet is not asked again after every batch.
+        if half_was_free && self.kept_weight > KEPT / 2 {
             self.confirm_due = self.confirm_due.min(Instant::now());
         }
     }
@@ -486,11 +490,24 @@ impl Delivery {
         self.sent = self.sent.min(first.saturating_sub(1));
     }
 
+    async fn accept(&mut self, events: Vec<Recorded>) {
+        if self.out.wants_spool(&events) {
+            self.out.spill(self.ahead()).await;
+        }
+        self.out.accept(events).await;
+    }
+
+    /// What was sent and may have to be sent again, in order.
+    fn ahead(&self) -> Vec<Arc<Batch>> {
+        let items = self.kept.iter().chain(&self.sending);
+        items.map(|item| Arc::clone(&item.batch)).collect()
+    }
+
     /// What is due without anybody asking.
     async fn housekeeping(&mut self) {
         let now = Instant::now();
         if !self.out.is_spilling() && self.trouble_since.is_some_and(|since| now >= since + TROUBLE) {
-            self.out.spill().await;
+            self.out.spill(self.ahead()).await;
             // Without a spool there is nothing to do about it again and again.
             if !self.out.is_spilling() {
                 self.trouble_since = Some(now + Duration::from_secs(3600));
@@ -567,5 +584,27 @@ pub fn default_spool_dir() -> PathBuf {
     match state {
         Some(state) => state.join("tailwater/spool"),
         None => std::env::temp_dir().join(format!("tailwater-{}", rustix::process::getuid().as_raw())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_that_has_to_wait_for_an_answer_wakes_us_before_it_comes() {
+        let source = StoreSource::connecting(std::future::pending);
+        let options = DeliveryOptions {
+            job: JobId::new("build-42").expect("it is an id"),
+            owner: None,
+            phase: None,
+            spool_dir: None,
+            spool_limit: 0,
+            flush_timeout: Duration::ZERO,
+        };
+        let delivery = Delivery::new(source, options);
+        let soon = Instant::now() + Duration::from_secs(1);
+        assert!(delivery.wake_at(false) < soon, "it is due to join");
+        assert!(delivery.wake_at(true) > soon, "it is joining");
     }
 }

@@ -36,9 +36,17 @@ pub async fn flush(store: &Arc<dyn LogStore>, folder: &Path, job: Option<&JobId>
     for path in blocking(move || spool::list(&folder)).await? {
         let taken = {
             let path = path.clone();
-            blocking(move || Leftover::take(&path)).await?
+            blocking(move || Leftover::take(&path)).await
         };
-        let Some(leftover) = taken else { continue };
+        let leftover = match taken {
+            Ok(Some(leftover)) => leftover,
+            Ok(None) => continue,
+            // One file that cannot be read is no reason to leave the others.
+            Err(error) => {
+                flushed.left.push((path, error));
+                continue;
+            }
+        };
         if job.is_some_and(|job| *job != leftover.header.job) {
             continue;
         }
@@ -157,12 +165,14 @@ pub(crate) async fn bury_lapsed(
     Ok(())
 }
 
-/// Opens the job again where a store lost it; any other answer is for the caller's next call to meet.
+/// Opens the job again where a store lost it, and sees to it that it is nobody else's; any other answer is for the
+/// caller's next call to meet.
 async fn reopen(store: &dyn LogStore, job: &JobId, owner: &Owner) -> stream_store::Result<()> {
-    if patiently(store.job(job)).await?.is_none() {
-        patiently(store.open(job, owner, now())).await?;
+    match patiently(store.job(job)).await? {
+        None => patiently(store.open(job, owner, now())).await.map(drop),
+        Some(record) if record.owner != *owner => Err(StoreError::OtherOwner),
+        Some(_) => Ok(()),
     }
-    Ok(())
 }
 
 /// Sends batches one after the other under a slot.

@@ -210,6 +210,11 @@ impl Outbox {
         self.next_number = self.next_number.saturating_add_signed(by);
     }
 
+    /// Whether memory has no room for these events, so that [`spill`](Self::spill) is due before they are taken in.
+    pub(crate) fn wants_spool(&self, events: &[Recorded]) -> bool {
+        !self.spilling && !self.overflowing && self.waiting_weight + memory_of(events) > MEMORY
+    }
+
     /// Takes new events in: into memory, onto the disk, or, when both are full, into the tail.
     pub(crate) async fn accept(&mut self, events: Vec<Recorded>) {
         if events.is_empty() {
@@ -219,12 +224,8 @@ impl Outbox {
             self.hold_in_tail(events);
             return;
         }
-        let weight = memory_of(&events);
-        if !self.spilling && self.waiting_weight + weight > MEMORY {
-            self.spill().await;
-            // Without a spool to use, memory is all there is.
-            self.overflowing |= !self.spilling;
-        }
+        // Without a spool to use, memory is all there is.
+        self.overflowing |= self.wants_spool(&events);
         if self.overflowing {
             self.hold_in_tail(events);
             return;
@@ -295,17 +296,22 @@ impl Outbox {
         }
     }
 
-    /// From now on the spool holds all that waits.
-    pub(crate) async fn spill(&mut self) {
+    /// From now on the spool holds all that waits, and before it `ahead`: what is on its way or may come back, in
+    /// order.
+    pub(crate) async fn spill(&mut self, ahead: Vec<Arc<Batch>>) {
+        if self.spilling {
+            return;
+        }
         let Some(mut file) = self.take_file() else {
             return;
         };
-        let shift = self.shift;
+        // The file is empty: its numbers start out as they are.
+        self.shift = 0;
         let waiting = std::mem::take(&mut self.waiting);
         let task = tokio::task::spawn_blocking(move || {
             let mut written = Ok(());
-            for item in &waiting {
-                written = file.append(item.number().saturating_add_signed(-shift), &item.batch.events, false);
+            for batch in ahead.iter().chain(waiting.iter().map(|item| &item.batch)) {
+                written = file.append(batch.number, &batch.events, false);
                 if written.is_err() {
                     break;
                 }
@@ -358,11 +364,27 @@ impl Outbox {
         if batches.is_empty() {
             return self.lose_disk();
         }
-        for (number, events) in batches {
-            let item = self.item(number.saturating_add_signed(self.shift), events);
+        for (number, mut events, whole) in batches {
             self.on_disk -= 1;
-            self.on_disk_lines -= lines_of(&item.batch.events).min(self.on_disk_lines);
+            self.on_disk_lines -= lines_of(&events).min(self.on_disk_lines);
+            if !whole {
+                tracing::warn!(job = %self.job, "the spool reads back damaged");
+                // Its lines cannot be counted any more: they may be there and not be what was written.
+                events.push(gap(None, GapReason::SpoolFull));
+                if self.on_disk == 0 {
+                    self.lost_for_good += std::mem::take(&mut self.on_disk_lines);
+                    self.read_on_at_end();
+                }
+            }
+            let item = self.item(number.saturating_add_signed(self.shift), events);
             self.wait_last(item);
+        }
+    }
+
+    /// What stands on the disk so far is not read any more; what is written from now on is.
+    fn read_on_at_end(&mut self) {
+        if let Disk::Ready(file) = &mut self.disk {
+            file.skip_to_end();
         }
     }
 
@@ -372,6 +394,7 @@ impl Outbox {
         let lines = std::mem::take(&mut self.on_disk_lines);
         self.lost_for_good += lines;
         self.on_disk = 0;
+        self.read_on_at_end();
         self.next_number = number + 1;
         let item = self.item(number, vec![gap(Some(lines), GapReason::SpoolFull)]);
         self.wait_last(item);
@@ -503,48 +526,65 @@ impl Outbox {
             };
         };
         let path = Some(file.path().to_owned());
-        let (waiting, spilling, shift, mut number) = (self.waiting, self.spilling, self.shift, self.next_number);
-        let written = tokio::task::spawn_blocking(move || {
-            let mut written = Ok(());
-            let mut append = |number: u64, events: &[Recorded]| {
-                if written.is_ok() {
-                    written = file.append(number.saturating_add_signed(-shift), events, true);
-                }
-            };
-            if !spilling {
-                for item in &waiting {
-                    append(item.number(), &item.batch.events);
-                }
-            }
-            for events in &tail {
-                append(number, events);
-                number += 1;
-            }
-            let all = written.is_ok();
-            let closed = file.close(ending);
-            all && closed.is_ok()
+        let (waiting, spilling, number) = (self.waiting, self.spilling, self.next_number);
+        // A file that was not used yet takes the numbers as they are.
+        let shift = if spilling { self.shift } else { 0 };
+        let unwritten = tokio::task::spawn_blocking(move || {
+            let waiting = waiting
+                .iter()
+                .filter(|_| !spilling)
+                .map(|item| (item.number(), &item.batch.events));
+            let tail = (number..).zip(&tail);
+            let batches = waiting
+                .chain(tail)
+                .map(|(number, events)| (number.saturating_add_signed(-shift), events.as_slice()));
+            write_last(&mut file, batches, ending)
         })
         .await
-        .unwrap_or(false);
         // What was spilled before is on disk whatever became of the rest.
-        match (written, spilling) {
-            (true, _) => Left {
-                path,
-                lines: waiting_lines + self.on_disk_lines + tail_lines,
-                lost,
-            },
-            (false, true) => Left {
-                path,
-                lines: waiting_lines + self.on_disk_lines,
-                lost: lost + tail_lines,
-            },
-            (false, false) => Left {
-                path,
-                lines: 0,
-                lost: lost + waiting_lines + tail_lines,
-            },
+        .unwrap_or(if spilling {
+            tail_lines
+        } else {
+            waiting_lines + tail_lines
+        });
+        Left {
+            path,
+            lines: waiting_lines + self.on_disk_lines + tail_lines - unwritten,
+            lost: lost + unwritten,
         }
     }
+}
+
+/// Writes the last batches and closes the spool. When the disk does not take all of them, a gap stands for the rest;
+/// when it does not take that either, the spool stays open like that of a process that was killed, so that whoever
+/// delivers it says that lines are missing. Returns how many lines were not written. Blocks.
+fn write_last<'a>(
+    file: &mut SpoolFile,
+    batches: impl Iterator<Item = (u64, &'a [Recorded])>,
+    ending: Option<Ending>,
+) -> u64 {
+    let mut refused = None;
+    let (mut unwritten, mut missing) = (0, 0);
+    for (number, events) in batches {
+        if refused.is_none() && file.append(number, events, true).is_err() {
+            refused = Some(number);
+        }
+        if refused.is_some() {
+            unwritten += lines_of(events);
+            missing += missing_of(events);
+        }
+    }
+    let told = match refused {
+        None => true,
+        Some(number) => file
+            .append(number, &[gap(Some(missing), GapReason::SpoolFull)], true)
+            .is_ok(),
+    };
+    let kept = if told { file.close(ending) } else { file.sync() };
+    if let Err(error) = kept {
+        tracing::warn!(%error, "the spool was not closed");
+    }
+    unwritten
 }
 
 /// Stands in the log where lines are missing.
@@ -561,9 +601,136 @@ pub(crate) fn gap(lines: Option<u64>, reason: GapReason) -> Recorded {
     }
 }
 
+/// The lines in these events, and those they say are missing already.
+fn missing_of(events: &[Recorded]) -> u64 {
+    let gaps = events.iter().map(|event| match event.event {
+        LogEvent::Gap { lines, .. } => lines.unwrap_or(0),
+        _ => 0,
+    });
+    lines_of(events) + gaps.sum::<u64>()
+}
+
 fn lines_of(events: &[Recorded]) -> u64 {
     events
         .iter()
         .filter(|event| matches!(event.event, LogEvent::Line { .. }))
         .count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek, SeekFrom, Write};
+
+    use log_model::Source;
+
+    use super::*;
+    use crate::spool::{Leftover, SpoolRecord};
+
+    fn line(text: &str) -> Recorded {
+        Recorded {
+            ts: Timestamp::from_millis(1000),
+            phase: None,
+            event: LogEvent::Line {
+                source: Source::Stdout,
+                text: redact::system_text(text),
+                class: None,
+                cut: None,
+                masked: Vec::new(),
+            },
+        }
+    }
+
+    fn header() -> SpoolHeader {
+        let writer = WriterId::new("w0123456789abcdef").expect("it is an id");
+        SpoolHeader::new(JobId::new("build-42").expect("it is an id"), None, None, writer)
+    }
+
+    fn said(events: &[Recorded]) -> Vec<String> {
+        events
+            .iter()
+            .map(|event| match &event.event {
+                LogEvent::Line { text, .. } => text.as_str().to_owned(),
+                LogEvent::Gap { lines, .. } => format!("gap {lines:?}"),
+                _ => "?".to_owned(),
+            })
+            .collect()
+    }
+
+    /// What whoever delivers the spool finds: the last batch that matters, and whether the spool was closed.
+    fn last_of(path: &Path) -> (Option<(u64, Vec<String>)>, bool) {
+        let mut spool = Leftover::take(path).expect("it can be read").expect("nobody holds it");
+        let (mut last, mut closed) = (None, false);
+        while let Some(record) = spool.reader.next_record().expect("it can be read") {
+            match record {
+                SpoolRecord::Batch { number, events, .. } => last = Some((number, said(&events))),
+                SpoolRecord::Closed { .. } => closed = true,
+            }
+        }
+        (last, closed)
+    }
+
+    #[test]
+    fn what_the_last_room_cannot_hold_is_counted_in_a_gap() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let mut file = SpoolFile::create(folder.path(), &header(), 0).expect("a spool can be made");
+        let path = file.path().to_owned();
+        let wide = "x".repeat(100_000);
+        let batches = [
+            vec![line("first")],
+            (0..30).map(|_| line(&wide)).collect(),
+            vec![gap(Some(5), GapReason::SpoolFull), line("last")],
+        ];
+        let unwritten = write_last(&mut file, (1..).zip(batches.iter().map(Vec::as_slice)), None);
+        drop(file);
+        assert_eq!(unwritten, 31);
+        assert_eq!(last_of(&path), (Some((2, vec!["gap Some(36)".to_owned()])), true));
+    }
+
+    #[test]
+    fn a_spool_without_room_for_the_gap_stays_open() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let mut file = SpoolFile::create(folder.path(), &header(), 0).expect("a spool can be made");
+        let path = file.path().to_owned();
+        let mut number = 0;
+        for wide in [10_000, 1] {
+            let event = [line(&"x".repeat(wide))];
+            while file.append(number + 1, &event, true).is_ok() {
+                number += 1;
+            }
+        }
+        let last = [line("one more")];
+        let unwritten = write_last(&mut file, std::iter::once((number + 1, last.as_slice())), None);
+        drop(file);
+        assert_eq!(unwritten, 1);
+        assert_eq!(last_of(&path), (Some((number, vec!["x".to_owned()])), false));
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_reads_back_damaged_is_followed_by_a_gap() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let header = header();
+        let mut out = Outbox::new(header.job.clone(), header.writer.clone());
+        out.create_spool(folder.path(), header, 1024 * 1024).await;
+        out.spill(Vec::new()).await;
+        // As if memory were full, so that it is only on disk.
+        out.waiting_weight = MEMORY;
+        out.accept(vec![line("sound"), line("harmed")]).await;
+        out.waiting_weight = 0;
+        let Disk::Ready(file) = &out.disk else {
+            panic!("the disk took it");
+        };
+        let path = file.path().to_owned();
+        let held = std::fs::read_to_string(&path).expect("it can be read");
+        let at = held.rfind("{\"kind\"").expect("there are two entries");
+        let mut harm = std::fs::OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .expect("it can be written");
+        harm.seek(SeekFrom::Start(at as u64)).expect("it is long enough");
+        harm.write_all(b"#").expect("it can be written");
+        out.refill().await;
+        let item = out.pop().expect("what is left of it");
+        assert_eq!(said(&item.batch.events), ["sound", "gap None"]);
+        assert_eq!(out.remove().await, 1);
+    }
 }

@@ -336,14 +336,14 @@ impl SpoolFile {
         self.read_from = Some(self.len);
     }
 
-    /// The next batch that is not in memory.
-    pub(crate) fn read(&mut self) -> io::Result<Option<(u64, Vec<Recorded>)>> {
+    /// The next batch that is not in memory, and whether it is all there and as it was written.
+    pub(crate) fn read(&mut self) -> io::Result<Option<(u64, Vec<Recorded>, bool)>> {
         if let Some(at) = self.read_from.take() {
             self.reader.input.seek(SeekFrom::Start(at))?;
             self.reader.over = false;
         }
         Ok(match self.reader.next_record()? {
-            Some(SpoolRecord::Batch { number, events, .. }) => Some((number, events)),
+            Some(SpoolRecord::Batch { number, events, whole }) => Some((number, events, whole)),
             _ => None,
         })
     }

@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     Full,
     /// Somebody took the slot.
     Taken,
+    /// It did not happen, and no answer comes while anybody waits.
+    Silence,
 }
 
 /// The SQLite store, and faults before it.
@@ -36,6 +38,7 @@ pub(crate) struct Shaky {
     pub(crate) hit: Mutex<Vec<Fault>>,
     away: AtomicBool,
     pub(crate) appends: AtomicUsize,
+    pub(crate) confirms: AtomicUsize,
     /// The store forgets this many of the last batches once, as after a fail-over.
     forget: AtomicUsize,
 }
@@ -48,6 +51,7 @@ impl Shaky {
             hit: Mutex::default(),
             away: AtomicBool::new(false),
             appends: AtomicUsize::new(0),
+            confirms: AtomicUsize::new(0),
             forget: AtomicUsize::new(0),
         })
     }
@@ -55,6 +59,11 @@ impl Shaky {
     /// The next appends go like this, one each; later ones well.
     pub(crate) fn plan(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
         self.faults.lock().extend(faults);
+    }
+
+    /// What was planned is off.
+    pub(crate) fn heal(&self) {
+        self.faults.lock().clear();
     }
 
     /// Whether every call fails.
@@ -202,6 +211,7 @@ impl LogStore for Shaky {
                 self.inner.append(job, batch).await?;
                 Err(no_answer())
             }
+            Some(Fault::Silence) => std::future::pending().await,
             Some(Fault::Full) => Err(Error::Full),
             Some(Fault::Taken) => {
                 self.inner.join(job, &batch.writer).await?;
@@ -211,6 +221,7 @@ impl LogStore for Shaky {
     }
     async fn confirm(&self, job: &JobId, writer: &WriterId, number: u64) -> Result<bool> {
         self.here()?;
+        self.confirms.fetch_add(1, Ordering::SeqCst);
         self.inner.confirm(job, writer, number).await
     }
     async fn read(&self, job: &JobId, span: Span) -> Result<Vec<LogEntry>> {

@@ -235,6 +235,129 @@ async fn what_is_not_delivered_in_time_waits_on_disk_for_the_next_flush() {
     assert_eq!(place.spool_files(), 0);
 }
 
+/// Waits until the one spool in the folder says this.
+async fn wait_for_spool(place: &Place, text: &str) {
+    let written = async {
+        loop {
+            let file = std::fs::read_dir(place.spools())
+                .ok()
+                .and_then(|mut files| files.next());
+            let held = file.and_then(|file| std::fs::read_to_string(file.ok()?.path()).ok());
+            if held.is_some_and(|held| held.contains(text)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), written)
+        .await
+        .expect("the spool is written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_on_its_way_when_the_spool_is_used_waits_there_too() {
+    let place = Place::new();
+    let mut options = place.options();
+    options.flush_timeout = Duration::from_millis(100);
+    place
+        .store
+        .plan(std::iter::once(Some(Fault::Before)).chain(std::iter::repeat_n(Some(Fault::Silence), 100)));
+    let capture = place.capture_with(options);
+    write(&capture, 0..10).await;
+    let silent = async {
+        while !place.store.hit.lock().contains(&Fault::Silence) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), silent)
+        .await
+        .expect("the batch is tried again");
+    write(&capture, 10..50).await;
+    wait_for_spool(&place, "line number 49").await;
+    let report = capture.finish(succeeded()).await;
+    assert!(!report.delivered);
+    assert_eq!((report.lines_left, report.lines_lost), (50, 0));
+
+    place.store.heal();
+    flush(&place.as_store(), &place.spools(), None)
+        .await
+        .expect("the store is back");
+    assert_eq!(place.store.lines(&place.job).await, numbered(0..50));
+    assert!(
+        place
+            .store
+            .texts(&place.job)
+            .await
+            .iter()
+            .all(|text| !text.starts_with("gap"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_left_for_a_job_that_is_somebody_elses_now_stays_and_is_named() {
+    let place = Place::new();
+    let mut options = place.options();
+    options.flush_timeout = Duration::from_millis(100);
+    place.store.go_away(true);
+    let capture = place.capture_with(options);
+    write(&capture, 0..3).await;
+    let left = capture.finish(None).await.spool_left.expect("it could not be sent");
+    place.store.go_away(false);
+    let other = Owner::user(OwnerId::new("user_bob").expect("it is an owner"));
+    place
+        .store
+        .open(&place.job, &other, log_model::Timestamp::from_millis(1))
+        .await
+        .expect("it answers");
+    let flushed = flush(&place.as_store(), &place.spools(), None)
+        .await
+        .expect("the store is back");
+    assert_eq!(flushed.delivered, 0);
+    assert!(
+        matches!(&flushed.left[..], [(path, capture::Error::Store(Error::OtherOwner))] if *path == left),
+        "{flushed:?}"
+    );
+    assert!(left.exists());
+    assert!(place.store.lines(&place.job).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_that_cannot_be_read_does_not_hold_up_the_others() {
+    let place = Place::new();
+    let unreadable = place.spools().join("a-folder.spool");
+    std::fs::create_dir_all(&unreadable).expect("a folder can be made");
+    let mut options = place.options();
+    options.flush_timeout = Duration::from_millis(100);
+    place.store.go_away(true);
+    let capture = place.capture_with(options);
+    write(&capture, 0..3).await;
+    assert!(!capture.finish(None).await.delivered);
+    place.store.go_away(false);
+    let flushed = flush(&place.as_store(), &place.spools(), None)
+        .await
+        .expect("the folder can be read");
+    assert_eq!(flushed.delivered, 1);
+    assert!(
+        matches!(&flushed.left[..], [(path, capture::Error::Spool(_))] if *path == unreadable),
+        "{flushed:?}"
+    );
+    assert_eq!(place.store.lines(&place.job).await, numbered(0..3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_output_that_never_pauses_is_confirmed_meanwhile() {
+    let place = Place::new();
+    let capture = place.capture();
+    let wide = "x".repeat(500);
+    // Far more than is kept unconfirmed; all of it is taken in before the end confirms once more.
+    for n in 0..10_000 {
+        capture.write(Source::Stdout, format!("{n} {wide}\n").as_bytes()).await;
+    }
+    place.store.wait_for(&place.job, 9_000).await;
+    assert!(place.store.confirms.load(Ordering::SeqCst) >= 1);
+    assert_complete(&capture.finish(succeeded()).await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_run_delivers_what_the_last_one_left_before_its_own() {
     let place = Place::new();
