@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use log_model::RuleId;
 
 use crate::gate::{Gate, Keyword};
+use crate::pairs::Pairs;
 use crate::rules::{self, Group};
 use crate::shape::{Classes, Runs, Shape};
 use crate::span::Spans;
@@ -31,6 +32,7 @@ pub(crate) enum Means {
 #[derive(Default)]
 pub(crate) struct Scratch {
     pub(crate) runs: Runs,
+    at_sign: AtSign,
     pub(crate) names: names::Seen,
     pub(crate) header: header::Seen,
     pub(crate) command: command::Seen,
@@ -39,10 +41,42 @@ pub(crate) struct Scratch {
 impl Scratch {
     fn clear(&mut self) {
         self.runs.clear();
+        self.at_sign = AtSign::default();
         self.names = names::Seen::default();
         self.header = header::Seen::default();
         self.command = command::Seen::default();
     }
+}
+
+/// Where the next `@` is. Most addresses hold none, and without one there is no user in them and no password.
+#[derive(Default)]
+struct AtSign {
+    asked: usize,
+    found: usize,
+}
+
+impl AtSign {
+    /// How far behind `://` one is looked for.
+    const REACH: usize = 2048;
+
+    /// Whether there is one within reach of `from`. Each byte is read once however often this is asked in rising order.
+    fn follows(&mut self, text: &[u8], from: usize) -> bool {
+        if from < self.asked || self.found <= from {
+            self.asked = from;
+            let rest = text.get(from..).unwrap_or_default();
+            self.found = memchr::memchr(b'@', rest).map_or(usize::MAX, |at| from + at);
+        }
+        self.found.saturating_sub(from) <= Self::REACH
+    }
+}
+
+/// What a search says beside the spans it reports.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    /// Whether a private key may begin in the text.
+    pub(crate) block: bool,
+    /// Whether the text holds a keyword of the gate that was asked beside.
+    pub(crate) beside: bool,
 }
 
 /// A rule as the rest of the crate sees it.
@@ -57,6 +91,8 @@ pub(crate) struct Engine {
     gate: Gate<Means>,
     classes: Classes,
     shapes: Vec<(Shape, u16)>,
+    /// Which of the shapes are about the user in an address, and how long what stands before their `://` is.
+    of_a_user: Vec<(u16, usize)>,
     infos: Vec<Info>,
 }
 
@@ -90,13 +126,19 @@ impl Engine {
             });
         }
         let mut keywords: Vec<Keyword<Means>> = Vec::new();
+        let mut of_a_user = Vec::new();
         for (at, (shape, _)) in shapes.iter().enumerate() {
             let (literal, fold) = shape.keyword();
             let next = shape
                 .next(&classes)
                 .map(|set| set.bytes().collect())
                 .unwrap_or_default();
-            let means = Means::Shape(u16::try_from(at).expect("a few hundred shapes"));
+            let number = u16::try_from(at).expect("a few hundred shapes");
+            if shape.is_of_a_user() {
+                of_a_user.push((number, literal.len() - "://".len()));
+                continue;
+            }
+            let means = Means::Shape(number);
             keywords.push(Keyword {
                 literal: literal.to_vec(),
                 fold,
@@ -141,6 +183,7 @@ impl Engine {
             gate: Gate::new(keywords),
             classes,
             shapes,
+            of_a_user,
             infos,
         }
     }
@@ -149,39 +192,88 @@ impl Engine {
         &self.infos
     }
 
-    /// Reports what the rules that need one line only find in a text, and says whether a private key may begin in it.
-    pub(crate) fn find(&self, text: &[u8], scratch: &mut Scratch, spans: &mut Spans) -> bool {
+    /// One pass for this gate and another; see [`Gate::united`].
+    pub(crate) fn united(&self, other: &Gate<()>) -> Pairs {
+        self.gate.united(other)
+    }
+
+    /// Reports what the rules that need one line only find in a text.
+    pub(crate) fn find(
+        &self,
+        text: &[u8],
+        beside: Option<(&Gate<()>, &Pairs)>,
+        scratch: &mut Scratch,
+        spans: &mut Spans,
+    ) -> Found {
         let mut fresh = false;
         let mut block = false;
-        self.gate.scan(text, |at, means| {
+        let each = |at: usize, means: &Means| {
             if !fresh {
                 scratch.clear();
                 fresh = true;
             }
             match means {
                 Means::Shape(index) => {
-                    let (shape, rule) = &self.shapes[usize::from(*index)];
-                    if let Some(range) = shape.check(&self.classes, &mut scratch.runs, text, at) {
-                        spans.push(range, *rule);
-                    }
+                    self.check(*index, text, at, &mut scratch.runs, spans);
                 }
                 Means::Name => names::find(text, at, &mut scratch.names, spans),
-                Means::Address => address::find(text, at, spans),
+                Means::Address => {
+                    if scratch.at_sign.follows(text, at) {
+                        address::find(text, at, spans);
+                        for (index, scheme) in &self.of_a_user {
+                            if let Some(at) = at.checked_sub(*scheme) {
+                                self.check(*index, text, at, &mut scratch.runs, spans);
+                            }
+                        }
+                    }
+                }
                 Means::Header(kind) => header::find(text, at, *kind, &mut scratch.header, spans),
                 Means::Block => block = true,
                 Means::Command(keyword) => command::find(text, at, *keyword, &mut scratch.command, spans),
             }
-        });
-        block
+        };
+        let beside = match beside {
+            Some((gate, united)) => self.gate.scan_both(gate, united, text, each),
+            None => {
+                self.gate.scan(text, each);
+                false
+            }
+        };
+        Found { block, beside }
+    }
+
+    fn check(&self, shape: u16, text: &[u8], at: usize, runs: &mut Runs, spans: &mut Spans) {
+        let (shape, rule) = &self.shapes[usize::from(shape)];
+        if let Some(range) = shape.check(&self.classes, runs, text, at) {
+            spans.push(range, *rule);
+        }
     }
 
     #[cfg(test)]
     pub(crate) fn shapes(&self) -> (&[(Shape, u16)], &Classes) {
         (&self.shapes, &self.classes)
     }
+}
 
-    #[cfg(test)]
-    pub(crate) fn fill(&self) -> f64 {
-        self.gate.fill()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines as tools write them, with a few keywords in them.
+    const OUTPUT: &str = "\
+        npm http fetch GET 200 https://registry.npmjs.org/@babel%2fhelper-plugin-utils 42ms (cache hit)\n\
+        added 312 packages, and audited 313 packages in 9s\n\
+        dist/assets/index-B3xKq7Z2.js                 143.21 kB | gzip: 46.10 kB\n\
+        src/lib/session.ts(14,7): error TS2339: Property 'name' does not exist on type 'User'.\n\
+        Get:12 http://deb.example.org/debian bookworm/main amd64 libfiglet0 amd64 2.2.5-3 [120 kB]\n\
+          integrity sha512-v2kDEe57lecTulaDIuNTPy3Ry4gLGJ6Z1O3vE1krgXZNrsQ+LFTGHVxVjcXPs17LhbZVGedAJv8XZ1tvj5FvSg==\n\
+         \u{2713} renders the label and calls back once when it is clicked 12ms\n\
+            at Module._compile (node:internal/modules/cjs/loader:1364:14)\n\
+        warning: unused variable `index` --> crates/app/src/main.rs:118:13\n";
+
+    #[test]
+    fn the_gate_takes_a_closer_look_at_few_places_of_build_output() {
+        let chance = Engine::built_in().gate.chance(OUTPUT.as_bytes());
+        assert!(chance < 0.06, "{chance}");
     }
 }

@@ -1,13 +1,14 @@
 //! The cheap gate: which few places of a text deserve a closer look.
 //!
-//! A bitmap of hashed 4-grams is probed at every second byte. Every keyword enters it with two neighbouring grams, so that
-//! one of them falls on an even offset wherever the keyword stands. Speed hangs on how full the bitmap is, not on how many
-//! rules there are: hence grams of rare letters are preferred, and a short keyword brings what may stand beside it.
+//! Every keyword is known by two neighbouring grams of four bytes, so that one of them falls on an even offset wherever the
+//! keyword stands; `pairs` finds where one may be. Speed hangs on how often that is, not on how many keywords there are:
+//! hence grams that build output is not made of are preferred, and a short keyword brings what may stand beside it.
+
+use crate::pairs::{Gram, Pairs};
+use crate::typical;
 
 const BITS: u32 = 17;
-const FOLD: u64 = 0x2020_2020_2020_2020;
-/// Folds what is not ASCII onto ASCII, so that "whatever stands before" is few grams.
-const SEVEN: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+const FOLD: u32 = 0x2020_2020;
 
 /// A literal to look for, and what it stands for.
 #[derive(Debug, Clone)]
@@ -33,6 +34,59 @@ impl<T> Keyword<T> {
             }
         })
     }
+
+    /// What may stand in the place of one of the literal's bytes.
+    fn place(&self, at: usize) -> Vec<u8> {
+        let byte = self.literal[at];
+        if self.fold && byte.is_ascii_alphabetic() {
+            vec![byte, byte.to_ascii_uppercase()]
+        } else {
+            vec![byte]
+        }
+    }
+
+    /// The gram of four bytes of the literal.
+    fn gram(&self, at: usize) -> Gram {
+        [at, at + 1, at + 2, at + 3].map(|at| self.place(at))
+    }
+
+    /// Two neighbouring grams and how far into the keyword they begin; for a literal of 3 bytes, one byte before it and at it.
+    fn grams(&self) -> [(i8, Gram); 2] {
+        let next = || {
+            if self.next.is_empty() {
+                (0..=u8::MAX).collect()
+            } else {
+                self.next.clone()
+            }
+        };
+        match self.literal.len() {
+            3 => {
+                let before = (0..=u8::MAX)
+                    .filter(|byte| !self.begins_word || !(byte.is_ascii_alphanumeric() || *byte == b'_'))
+                    .collect();
+                let [a, b, c] = [0, 1, 2].map(|at| self.place(at));
+                [(-1, [before, a.clone(), b.clone(), c.clone()]), (0, [a, b, c, next()])]
+            }
+            4 => [
+                (0, self.gram(0)),
+                (1, [self.place(1), self.place(2), self.place(3), next()]),
+            ],
+            longer => {
+                // An offset is kept in a byte.
+                let best = (0..=(longer - 5).min(100))
+                    .min_by_key(|at| self.met(*at) + self.met(*at + 1))
+                    .expect("a literal of 5 bytes has a first gram");
+                let offset = |at| i8::try_from(at).expect("capped above");
+                [(offset(best), self.gram(best)), (offset(best + 1), self.gram(best + 1))]
+            }
+        }
+    }
+
+    /// How often the gram at `at` is met in build output.
+    fn met(&self, at: usize) -> u64 {
+        let pair = |at: usize| typical::pair(self.literal[at], self.literal[at + 1]);
+        pair(at) * pair(at + 2)
+    }
 }
 
 /// Where a gram's entries are. Small, because the whole table should stay near the processor.
@@ -55,33 +109,48 @@ struct Entry {
 
 /// The gate over a set of keywords.
 pub(crate) struct Gate<T> {
-    bitmap: Box<[u64; 1 << (BITS - 6)]>,
+    pairs: Pairs,
+    /// A bit for every hash of a gram. Most hits of the pass are chance, and asking here spares them the table, which is too
+    /// large to stay near the processor.
+    sieve: Box<[u64]>,
     slots: Box<[Slot]>,
     entries: Vec<Entry>,
     keywords: Vec<Keyword<T>>,
 }
 
 impl<T> Gate<T> {
+    /// A gate of its own.
     pub(crate) fn new(keywords: Vec<Keyword<T>>) -> Self {
+        Self::with(keywords, Pairs::spread)
+    }
+
+    /// A gate to be asked together with another; see [`Gate::scan_both`].
+    pub(crate) fn beside(keywords: Vec<Keyword<T>>) -> Self {
+        Self::with(keywords, Pairs::apart)
+    }
+
+    fn with(keywords: Vec<Keyword<T>>, pairs: impl Fn(&[Gram]) -> Pairs) -> Self {
+        let mut places: Vec<Gram> = Vec::with_capacity(2 * keywords.len());
         let mut grams: Vec<(u32, u32, i8)> = Vec::new();
         for (index, keyword) in keywords.iter().enumerate() {
             let index = u32::try_from(index).expect("fewer than 2^32 keywords");
-            for (gram, offset) in grams_of(&keyword.literal, &keyword.next, keyword.begins_word) {
-                grams.push((gram, index, offset));
+            for (offset, gram) in keyword.grams() {
+                grams.extend(each(&gram).map(|gram| (gram, index, offset)));
+                places.push(gram);
             }
         }
         grams.sort_unstable();
         grams.dedup();
-        let mut bitmap = Box::new([0; 1 << (BITS - 6)]);
+        let mut sieve = vec![0; 1 << (BITS - 6)].into_boxed_slice();
         let size = (grams.len() * 4).next_power_of_two().max(64);
         let mut slots: Box<[Slot]> = (0..size).map(|_| Slot { gram: 0, first: NONE }).collect();
         let mut entries = Vec::with_capacity(grams.len());
         for (at, (gram, keyword, offset)) in grams.iter().enumerate() {
-            let hash = hash(*gram);
-            bitmap[(hash >> 6) as usize] |= 1 << (hash & 63);
+            let (word, bit) = in_sieve(*gram);
+            sieve[word] |= 1 << bit;
             let last = grams.get(at + 1).is_none_or(|(next, ..)| next != gram);
             if at == 0 || grams[at - 1].0 != *gram {
-                let mut slot = hash as usize & (size - 1);
+                let mut slot = hash(*gram) as usize & (size - 1);
                 while slots[slot].first != NONE {
                     slot = (slot + 1) & (size - 1);
                 }
@@ -97,74 +166,62 @@ impl<T> Gate<T> {
             });
         }
         Self {
-            bitmap,
+            pairs: pairs(&places),
+            sieve,
             slots,
             entries,
             keywords,
         }
     }
 
-    /// The share of the bitmap that is set.
-    #[cfg(test)]
-    pub(crate) fn fill(&self) -> f64 {
-        let set: u32 = self.bitmap.iter().map(|word| word.count_ones()).sum();
-        f64::from(set) / f64::from(1u32 << BITS)
-    }
-
-    #[inline(always)]
-    fn may_hold(&self, gram: u32) -> bool {
-        let hash = hash(gram);
-        self.bitmap[(hash >> 6) as usize & ((1 << (BITS - 6)) - 1)] >> (hash & 63) & 1 == 1
+    /// What one pass for both gates needs. `other` is made by [`Gate::beside`].
+    pub(crate) fn united<U>(&self, other: &Gate<U>) -> Pairs {
+        self.pairs.with(&other.pairs)
     }
 
     /// Whether the text holds any of the keywords.
     pub(crate) fn any(&self, text: &[u8]) -> bool {
-        let mut any = false;
-        self.scan_until(text, |_, _| {
-            any = true;
-            true
-        });
-        any
+        self.pairs.pass(text, &mut |at| self.look(text, at, &mut |_, _| true))
     }
 
     /// Calls `found` with the place and meaning of every keyword in the text, roughly in the order of their places.
     pub(crate) fn scan(&self, text: &[u8], mut found: impl FnMut(usize, &T)) {
-        self.scan_until(text, |at, means| {
-            found(at, means);
-            false
+        self.pairs.pass(text, &mut |at| {
+            self.look(text, at, &mut |at, means| {
+                found(at, means);
+                false
+            })
         });
     }
 
-    /// The same, until `found` says that it has seen enough.
-    #[inline]
-    fn scan_until(&self, text: &[u8], mut found: impl FnMut(usize, &T) -> bool) {
-        let mut at = 0;
-        while let Some(window) = text.get(at..at + 8) {
-            let word = u64::from_le_bytes(window.try_into().expect("eight bytes were asked for")) & SEVEN | FOLD;
-            let (a, b, c) = (word as u32, (word >> 16) as u32, (word >> 32) as u32);
-            if self.may_hold(a) | self.may_hold(b) | self.may_hold(c) {
-                let enough = self.look(text, at, a, &mut found)
-                    || self.look(text, at + 2, b, &mut found)
-                    || self.look(text, at + 4, c, &mut found);
-                if enough {
-                    return;
-                }
-            }
-            at += 6;
-        }
-        while let Some(window) = text.get(at..at + 4) {
-            let gram = u32::from_le_bytes(window.try_into().expect("four bytes were asked for"));
-            let gram = gram & SEVEN as u32 | FOLD as u32;
-            if self.look(text, at, gram, &mut found) {
-                return;
-            }
-            at += 2;
-        }
+    /// [`Gate::scan`], which also says whether the text holds a keyword of `other`. `united` is that of the two.
+    pub(crate) fn scan_both<U>(
+        &self,
+        other: &Gate<U>,
+        united: &Pairs,
+        text: &[u8],
+        mut found: impl FnMut(usize, &T),
+    ) -> bool {
+        let mut others = false;
+        united.pass(text, &mut |at| {
+            others = others || other.look(text, at, &mut |_, _| true);
+            self.look(text, at, &mut |at, means| {
+                found(at, means);
+                false
+            })
+        });
+        others
     }
 
-    #[inline(never)]
-    fn look(&self, text: &[u8], at: usize, gram: u32, found: &mut impl FnMut(usize, &T) -> bool) -> bool {
-        if !self.may_hold(gram) {
+    /// Reports the keywords that hold the gram that stands at `at`, until `found` says that it has seen enough.
+    #[inline]
+    fn look(&self, text: &[u8], at: usize, found: &mut impl FnMut(usize, &T) -> bool) -> bool {
+        let Some(gram) = text.get(at..at + 4) else {
+            return false;
+        };
+        let gram = u32::from_le_bytes(gram.try_into().expect("four bytes were asked for")) | FOLD;
+        let (word, bit) = in_sieve(gram);
+        if self.sieve[word] >> bit & 1 == 0 {
             return false;
         }
         let mask = self.slots.len() - 1;
@@ -193,48 +250,40 @@ impl<T> Gate<T> {
         }
         false
     }
-}
 
-#[inline(always)]
-fn hash(gram: u32) -> u32 {
-    gram.wrapping_mul(0x9E37_79B1) >> (32 - BITS)
-}
-
-/// Two neighbouring grams of a keyword and their offsets, or all that a short one may be part of.
-fn grams_of(literal: &[u8], next: &[u8], begins_word: bool) -> Vec<(u32, i8)> {
-    let gram = |bytes: [u8; 4]| u32::from_le_bytes(bytes) & SEVEN as u32 | FOLD as u32;
-    let any: Vec<u8> = (0x20..=0x7f).collect();
-    let next: &[u8] = if next.is_empty() { &any } else { next };
-    let mut grams = Vec::new();
-    if literal.len() >= 5 {
-        let best = (0..=(literal.len() - 5).min(100))
-            .max_by_key(|at| {
-                (
-                    literal[*at..*at + 5].iter().map(|byte| rarity(*byte)).sum::<u32>(),
-                    std::cmp::Reverse(*at),
-                )
-            })
-            .expect("a literal of 5 bytes has a first gram");
-        for at in [best, best + 1] {
-            let bytes = [literal[at], literal[at + 1], literal[at + 2], literal[at + 3]];
-            grams.push((gram(bytes), i8::try_from(at).expect("capped above")));
-        }
-    } else if literal.len() == 4 {
-        grams.push((gram([literal[0], literal[1], literal[2], literal[3]]), 0));
-        grams.extend(
-            next.iter()
-                .map(|byte| (gram([literal[1], literal[2], literal[3], *byte]), 1)),
-        );
-    } else {
-        // Control bytes and what is not ASCII fold onto these, so this covers whatever stands before.
-        let before = (0x20..=0x7fu8).filter(|byte| !begins_word || !byte.is_ascii_alphabetic());
-        grams.extend(before.map(|byte| (gram([byte, literal[0], literal[1], literal[2]]), -1)));
-        grams.extend(
-            next.iter()
-                .map(|byte| (gram([literal[0], literal[1], literal[2], *byte]), 0)),
-        );
+    /// The share of offsets in a text at which a closer look is taken.
+    #[cfg(test)]
+    pub(crate) fn chance(&self, text: &[u8]) -> f64 {
+        self.pairs.chance(text)
     }
-    grams
+}
+
+/// Every gram that has one of these in each place, folded.
+fn each(places: &Gram) -> impl Iterator<Item = u32> {
+    let folded = places.each_ref().map(|place| {
+        let mut place: Vec<u8> = place.iter().map(|byte| byte | 0x20).collect();
+        place.sort_unstable();
+        place.dedup();
+        place
+    });
+    let count = folded.iter().map(Vec::len).product::<usize>();
+    (0..count).map(move |mut number| {
+        u32::from_le_bytes(folded.each_ref().map(|place| {
+            let byte = place[number % place.len()];
+            number /= place.len();
+            byte
+        }))
+    })
+}
+
+fn hash(gram: u32) -> u32 {
+    gram.wrapping_mul(0x9E37_79B1) >> 8
+}
+
+/// The word and the bit of a gram in the sieve.
+fn in_sieve(gram: u32) -> (usize, u32) {
+    let hash = gram.wrapping_mul(0x85EB_CA6B) >> (32 - BITS);
+    ((hash >> 6) as usize, hash & 63)
 }
 
 /// How seldom a byte is met in build output: the more, the better it serves as a gate.

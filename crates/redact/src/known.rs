@@ -12,7 +12,9 @@ use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
+use crate::engine::Engine;
 use crate::gate::{Gate, Keyword};
+use crate::pairs::Pairs;
 use crate::span::Spans;
 
 /// What became of a value that was to be hidden.
@@ -77,6 +79,8 @@ pub(crate) struct Known {
 
 struct Hunt {
     gate: Gate<()>,
+    /// The built-in rules' gate and this one's in one.
+    united: Pairs,
     automaton: AhoCorasick,
     several_lines: bool,
 }
@@ -134,21 +138,24 @@ impl Known {
         Registered::Hidden
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.hunt.is_none()
-    }
-
     /// Whether some value has white space that a text may show as another.
     pub(crate) fn has_several_lines(&self) -> bool {
         self.hunt.as_ref().is_some_and(|hunt| hunt.several_lines)
     }
 
+    /// What the built-in rules' search asks beside their own gate.
+    pub(crate) fn beside(&self) -> Option<(&Gate<()>, &Pairs)> {
+        self.hunt.as_ref().map(|hunt| (&hunt.gate, &hunt.united))
+    }
+
+    /// Whether the text may hold a needle.
+    pub(crate) fn may_stand_in(&self, text: &[u8]) -> bool {
+        self.hunt.as_ref().is_some_and(|hunt| hunt.gate.any(text))
+    }
+
     /// Reports every occurrence of every needle.
     pub(crate) fn find(&self, text: &[u8], rule: u16, spans: &mut Spans) {
         let Some(hunt) = &self.hunt else { return };
-        if !hunt.gate.any(text) {
-            return;
-        }
         for found in hunt.automaton.find_overlapping_iter(text) {
             spans.push(found.start()..found.end(), rule);
         }
@@ -207,8 +214,10 @@ impl Hunt {
             // The values are capped at 4 MiB and their coats at some ten times that.
             .or_else(|_| AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&needles))
             .expect("an automaton over a bounded set of needles");
+        let gate = Gate::beside(keywords);
         Some(Self {
-            gate: Gate::new(keywords),
+            united: Engine::built_in().united(&gate),
+            gate,
             automaton,
             several_lines,
         })

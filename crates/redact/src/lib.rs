@@ -27,11 +27,13 @@ mod keyblock;
 mod known;
 mod name;
 mod names;
+mod pairs;
 mod redactor;
 mod rules;
 mod scrubber;
 mod shape;
 mod span;
+mod typical;
 mod value;
 mod view;
 

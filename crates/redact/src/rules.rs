@@ -1585,12 +1585,6 @@ mod tests {
     }
 
     #[test]
-    fn the_gate_is_sparse() {
-        let fill = Engine::built_in().fill();
-        assert!(fill < 0.06, "{fill}");
-    }
-
-    #[test]
     fn an_example_of_every_shape_is_hidden_wherever_it_stands() {
         let engine = Engine::built_in();
         let (shapes, classes) = engine.shapes();

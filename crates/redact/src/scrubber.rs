@@ -179,20 +179,19 @@ fn look(
     squeezed: &mut View,
     spans: &mut Spans,
 ) -> bool {
-    let begins = Engine::built_in().find(text, scratch, spans);
+    let found = Engine::built_in().find(text, known.beside(), scratch, spans);
     for (at, rule) in custom.iter().enumerate() {
         rule.find(text, rules::index_of_custom(at), spans);
     }
-    if known.is_empty() {
-        return begins;
+    if found.beside {
+        known.find(text, rules::index_of_known(), spans);
     }
-    known.find(text, rules::index_of_known(), spans);
-    if known.has_several_lines() && squeezed.squeeze(text) {
+    if known.has_several_lines() && squeezed.squeeze(text) && known.may_stand_in(squeezed.text()) {
         let mark = spans.len();
         known.find(squeezed.text(), rules::index_of_known(), spans);
         spans.map_since(mark, |start, end| squeezed.origin(start, end));
     }
-    begins
+    found.block
 }
 
 /// The built-in rules over a text that belongs to no stream.

@@ -104,6 +104,7 @@ pub(crate) struct Shape {
     exact: bool,
     hidden_from: usize,
     fold: bool,
+    of_a_user: bool,
 }
 
 impl Shape {
@@ -200,7 +201,12 @@ impl Shape {
                 return Err("a run followed by a literal of its own class needs an exact count");
             }
         }
+        let of_a_user = keyword.ends_with(b"://")
+            && parts
+                .iter()
+                .any(|part| matches!(part, Part::Literal(literal) if literal.starts_with(b"@")));
         Ok(Self {
+            of_a_user,
             parts,
             left,
             exact,
@@ -223,6 +229,11 @@ impl Shape {
             Some(Part::Run { class, least, .. }) if *least > 0 => Some(classes.set(*class)),
             _ => None,
         }
+    }
+
+    /// Whether it begins with a scheme and is about the user in an address, so that without an `@` it matches nothing.
+    pub(crate) fn is_of_a_user(&self) -> bool {
+        self.of_a_user
     }
 
     /// Whether only a non-word character may stand before.
