@@ -77,6 +77,8 @@ pub(crate) struct Found {
     pub(crate) block: bool,
     /// Whether the text holds a keyword of the gate that was asked beside.
     pub(crate) beside: bool,
+    /// Whether an escape may stand in the text, so that a decoded view of it may differ.
+    pub(crate) escaped: bool,
 }
 
 /// A rule as the rest of the crate sees it.
@@ -232,14 +234,11 @@ impl Engine {
                 Means::Command(keyword) => command::find(text, at, *keyword, &mut scratch.command, spans),
             }
         };
-        let beside = match beside {
+        let (beside, escaped) = match beside {
             Some((gate, united)) => self.gate.scan_both(gate, united, text, each),
-            None => {
-                self.gate.scan(text, each);
-                false
-            }
+            None => (false, self.gate.scan(text, each)),
         };
-        Found { block, beside }
+        Found { block, beside, escaped }
     }
 
     fn check(&self, shape: u16, text: &[u8], at: usize, runs: &mut Runs, spans: &mut Spans) {

@@ -181,36 +181,40 @@ impl<T> Gate<T> {
 
     /// Whether the text holds any of the keywords.
     pub(crate) fn any(&self, text: &[u8]) -> bool {
-        self.pairs.pass(text, &mut |at| self.look(text, at, &mut |_, _| true))
+        self.pairs
+            .pass(text, &mut |at| self.look(text, at, &mut |_, _| true))
+            .enough
     }
 
-    /// Calls `found` with the place and meaning of every keyword in the text, roughly in the order of their places.
-    pub(crate) fn scan(&self, text: &[u8], mut found: impl FnMut(usize, &T)) {
-        self.pairs.pass(text, &mut |at| {
+    /// Calls `found` with the place and meaning of every keyword in the text, roughly in the order of their places. Whether
+    /// an escape may stand in it.
+    pub(crate) fn scan(&self, text: &[u8], mut found: impl FnMut(usize, &T)) -> bool {
+        let passed = self.pairs.pass(text, &mut |at| {
             self.look(text, at, &mut |at, means| {
                 found(at, means);
                 false
             })
         });
+        passed.escaped
     }
 
-    /// [`Gate::scan`], which also says whether the text holds a keyword of `other`. `united` is that of the two.
+    /// [`Gate::scan`], which says first whether the text holds a keyword of `other`. `united` is that of the two.
     pub(crate) fn scan_both<U>(
         &self,
         other: &Gate<U>,
         united: &Pairs,
         text: &[u8],
         mut found: impl FnMut(usize, &T),
-    ) -> bool {
+    ) -> (bool, bool) {
         let mut others = false;
-        united.pass(text, &mut |at| {
+        let passed = united.pass(text, &mut |at| {
             others = others || other.look(text, at, &mut |_, _| true);
             self.look(text, at, &mut |at, means| {
                 found(at, means);
                 false
             })
         });
-        others
+        (others, passed.escaped)
     }
 
     /// Reports the keywords that hold the gram that stands at `at`, until `found` says that it has seen enough.

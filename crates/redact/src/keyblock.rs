@@ -46,6 +46,11 @@ impl KeyBlock {
         matches!(self.state, State::Armoured | State::Putty { left: 1.. })
     }
 
+    /// Whether a line in which no key begins is none of its business.
+    pub(crate) fn is_outside(&self) -> bool {
+        self.state == State::Outside
+    }
+
     /// Reports what of this line belongs to a private key, and moves on. `begins` says whether one may begin in it.
     pub(crate) fn find(&mut self, line: &[u8], begins: bool, spans: &mut Spans) {
         match self.state {

@@ -11,8 +11,14 @@ use crate::typical;
 
 const ALL: usize = 1 << 16;
 
-/// How many buckets a set of grams is spread over; one more is left for the set it is united with.
-const BUCKETS: u32 = 15;
+/// How many buckets a set of grams is spread over; one of the two left is for the set it is united with.
+const BUCKETS: u32 = 14;
+
+/// The bucket that every pair with one of [`ESCAPES`] begins and any pair ends, so that the pass tells of them on its way.
+const ESCAPE: u16 = 1 << 15;
+
+/// What an escape of some kind begins with: percent-encoding, a backslash, an HTML entity.
+const ESCAPES: [u8; 3] = *b"%\\&";
 
 /// What may stand in each of a gram's four places.
 pub(crate) type Gram = [Vec<u8>; 4];
@@ -41,6 +47,13 @@ impl Pairs {
     /// The table for a large set of grams, each in the bucket where it makes the fewest chance hits likely.
     pub(crate) fn spread(grams: &[Gram]) -> Self {
         let mut pairs = Self::empty();
+        pairs.second.fill(ESCAPE);
+        for escape in ESCAPES {
+            for beside in 0..=u8::MAX {
+                pairs.first[index([escape, beside])] = ESCAPE;
+                pairs.first[index([beside, escape])] = ESCAPE;
+            }
+        }
         let mut weights = [(0u64, 0u64); BUCKETS as usize];
         for gram in grams {
             let added = |bucket: usize| {
@@ -96,29 +109,31 @@ impl Pairs {
     }
 
     /// Calls `visit` with every even offset at which a gram may stand, in order, until it says that it has seen enough.
-    /// Whether it did.
     #[inline(always)]
-    pub(crate) fn pass(&self, text: &[u8], visit: &mut impl FnMut(usize) -> bool) -> bool {
+    pub(crate) fn pass(&self, text: &[u8], visit: &mut impl FnMut(usize) -> bool) -> Passed {
         let mut at = 0;
         // What the pair before `at` may begin.
         let mut begun = 0;
+        let mut passed = Passed::default();
         while let Some(window) = text.get(at..at + 8) {
             let word = u64::from_le_bytes(window.try_into().expect("eight bytes were asked for"));
-            let any = self.hits(word, begun);
-            if any[0] | any[1] | any[2] | any[3] != 0 && visit_each(any, at, visit) {
-                return true;
+            let hits = self.hits(word, begun);
+            if hits[0] | hits[1] | hits[2] | hits[3] != 0 && passed.visit_each(hits, at, visit) {
+                return passed;
             }
             begun = self.first[(word >> 48) as usize];
             at += 8;
         }
-        if text.len() == at {
-            return false;
+        if at < text.len() {
+            let word = rest(text, at);
+            let hits = self.hits(word, begun);
+            if hits[0] | hits[1] | hits[2] | hits[3] != 0 && passed.visit_each(hits, at, visit) {
+                return passed;
+            }
+            begun = self.first[(word >> 48) as usize];
         }
-        // What lies behind the end is zeros: a gram that would need them is refused by whoever looks closer.
-        let mut window = [0; 8];
-        window[..text.len() - at].copy_from_slice(&text[at..]);
-        let any = self.hits(u64::from_le_bytes(window), begun);
-        any[0] | any[1] | any[2] | any[3] != 0 && visit_each(any, at, visit)
+        passed.escaped |= begun & ESCAPE != 0;
+        passed
     }
 
     #[inline(always)]
@@ -142,7 +157,7 @@ impl Pairs {
     #[cfg(test)]
     pub(crate) fn chance(&self, text: &[u8]) -> f64 {
         let mut hits = 0u32;
-        self.pass(text, &mut |_| {
+        let _ = self.pass(text, &mut |_| {
             hits += 1;
             false
         });
@@ -150,13 +165,44 @@ impl Pairs {
     }
 }
 
-/// Visits the grams that the window at `at` ends. Apart and never inlined, so that the pass itself stays small.
-#[inline(never)]
-fn visit_each(hits: [u16; 4], at: usize, visit: &mut impl FnMut(usize) -> bool) -> bool {
-    // The first gram begins two bytes before the window, and at the text's beginning there is none.
-    hits.iter()
-        .enumerate()
-        .any(|(pair, hit)| *hit != 0 && visit(at + 2 * pair - 2))
+/// What a pass says of a text as a whole.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Passed {
+    /// Whether whoever was called had seen enough.
+    pub(crate) enough: bool,
+    /// Whether an escape may stand in what was passed.
+    pub(crate) escaped: bool,
+}
+
+impl Passed {
+    /// Visits the grams that the window at `at` ends. Apart and never inlined, so that the pass itself stays small.
+    #[inline(never)]
+    fn visit_each(&mut self, hits: [u16; 4], at: usize, visit: &mut impl FnMut(usize) -> bool) -> bool {
+        let all = hits[0] | hits[1] | hits[2] | hits[3];
+        self.escaped |= all & ESCAPE != 0;
+        if all & !ESCAPE != 0 {
+            // The first gram begins two bytes before the window, and at the text's beginning there is none.
+            self.enough = hits
+                .iter()
+                .enumerate()
+                .any(|(pair, hit)| hit & !ESCAPE != 0 && visit((at + 2 * pair).saturating_sub(2)));
+        }
+        self.enough
+    }
+}
+
+/// The less than eight bytes from `at` to the end, and zeros behind them: a gram that would need those is refused by whoever
+/// looks closer.
+#[inline(always)]
+fn rest(text: &[u8], at: usize) -> u64 {
+    let left = text.len() - at;
+    match text.last_chunk::<8>() {
+        Some(last) => u64::from_le_bytes(*last) >> (8 * (8 - left)),
+        None => text[at..]
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
 }
 
 fn index([first, second]: [u8; 2]) -> usize {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use log_model::{Masked, SafeText};
 
 use crate::custom::CustomRule;
-use crate::engine::{Engine, Scratch};
+use crate::engine::{Engine, Found, Scratch};
 use crate::keyblock::KeyBlock;
 use crate::known::Known;
 use crate::redactor::Redactor;
@@ -74,7 +74,9 @@ impl Scrubber {
         }
         self.work.spans.clear();
         let begins = self.work.find(line.as_bytes(), &self.known, self.redactor.custom());
-        self.block.find(line.as_bytes(), begins, &mut self.work.spans);
+        if begins || !self.block.is_outside() {
+            self.block.find(line.as_bytes(), begins, &mut self.work.spans);
+        }
         {
             let redactor = &self.redactor;
             self.work
@@ -99,23 +101,24 @@ impl Work {
             twice,
             squeezed,
         } = self;
-        let begins = look(raw, known, custom, scratch, squeezed, spans);
-        if !decoded.decode(raw) {
-            return begins;
+        let plain = look(raw, known, custom, scratch, squeezed, spans);
+        if !plain.escaped || !decoded.decode(raw) {
+            return plain.block;
         }
         let mark = spans.len();
-        if look(decoded.text(), known, custom, scratch, squeezed, spans) {
+        let once = look(decoded.text(), known, custom, scratch, squeezed, spans);
+        if once.block {
             KeyBlock::find_inline(decoded.text(), spans);
         }
-        if twice.decode(decoded.text()) {
+        if once.escaped && twice.decode(decoded.text()) {
             let inner = spans.len();
-            if look(twice.text(), known, custom, scratch, squeezed, spans) {
+            if look(twice.text(), known, custom, scratch, squeezed, spans).block {
                 KeyBlock::find_inline(twice.text(), spans);
             }
             spans.map_since(inner, |start, end| twice.origin(start, end));
         }
         spans.map_since(mark, |start, end| decoded.origin(start, end));
-        begins
+        plain.block
     }
 
     /// Cuts out what was found, and looks again at what is left until nothing more is found.
@@ -178,7 +181,7 @@ fn look(
     scratch: &mut Scratch,
     squeezed: &mut View,
     spans: &mut Spans,
-) -> bool {
+) -> Found {
     let found = Engine::built_in().find(text, known.beside(), scratch, spans);
     for (at, rule) in custom.iter().enumerate() {
         rule.find(text, rules::index_of_custom(at), spans);
@@ -191,7 +194,7 @@ fn look(
         known.find(squeezed.text(), rules::index_of_known(), spans);
         spans.map_since(mark, |start, end| squeezed.origin(start, end));
     }
-    found.block
+    found
 }
 
 /// The built-in rules over a text that belongs to no stream.
