@@ -299,3 +299,68 @@ pub(crate) fn rarity(byte: u8) -> u32 {
         _ => 6,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn keyword() -> impl Strategy<Value = Keyword<usize>> {
+        ("[abAB_]{3,9}", any::<bool>()).prop_map(|(literal, fold)| Keyword {
+            literal: if fold { literal.to_ascii_lowercase() } else { literal }.into_bytes(),
+            fold,
+            next: Vec::new(),
+            begins_word: false,
+            means: 0,
+        })
+    }
+
+    fn every_place(keywords: &[Keyword<usize>], text: &[u8]) -> Vec<(usize, usize)> {
+        let mut places = Vec::new();
+        for keyword in keywords {
+            for at in 0..text.len() {
+                // A keyword of three or four bytes is looked for together with what follows it.
+                let followed = keyword.literal.len() > 4 || at + keyword.literal.len() < text.len();
+                if followed && keyword.stands_at(text, at) {
+                    places.push((at, keyword.means));
+                }
+            }
+        }
+        places.sort_unstable();
+        places
+    }
+
+    proptest! {
+        #[test]
+        fn every_keyword_is_found_where_it_stands(
+            mut keywords in proptest::collection::vec(keyword(), 1..12),
+            // Few letters, so that keywords begin, overlap and almost stand all the time; two of them are escapes.
+            text in "[abAB_%\\\\ é]{0,60}",
+        ) {
+            for (number, keyword) in keywords.iter_mut().enumerate() {
+                keyword.means = number;
+            }
+            let text = text.as_bytes();
+            let expected = every_place(&keywords, text);
+            let mut found = Vec::new();
+            let escaped = Gate::new(keywords.clone()).scan(text, |at, means| found.push((at, *means)));
+            found.sort_unstable();
+            let all = found.clone();
+            found.retain(|place| expected.contains(place));
+            found.dedup();
+            prop_assert_eq!(&found, &expected);
+            prop_assert!(all.iter().all(|(at, means)| keywords[*means].stands_at(text, *at)));
+            prop_assert_eq!(escaped, text.iter().any(|byte| b"%\\&".contains(byte)));
+            prop_assert_eq!(Gate::beside(keywords.clone()).any(text), !all.is_empty());
+            let other = Gate::beside(keywords.split_off(keywords.len() / 2));
+            let gate = Gate::new(keywords);
+            let mut mine = Vec::new();
+            let (others, _) = gate.scan_both(&other, &gate.united(&other), text, |at, means| mine.push((at, *means)));
+            let mut alone = Vec::new();
+            gate.scan(text, |at, means| alone.push((at, *means)));
+            prop_assert_eq!(mine, alone);
+            prop_assert_eq!(others, other.any(text));
+        }
+    }
+}
