@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod checksum;
 mod command;
 mod custom;
 mod engine;
