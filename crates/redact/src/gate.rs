@@ -61,8 +61,12 @@ impl<T> Keyword<T> {
         };
         match self.literal.len() {
             3 => {
+                // An escaped line end or tab ends in a letter and is no word.
                 let before = (0..=u8::MAX)
-                    .filter(|byte| !self.begins_word || !(byte.is_ascii_alphanumeric() || *byte == b'_'))
+                    .filter(|byte| {
+                        let word = byte.is_ascii_alphanumeric() || *byte == b'_';
+                        !self.begins_word || !word || matches!(byte, b'n' | b'r' | b't')
+                    })
                     .collect();
                 let [a, b, c] = [0, 1, 2].map(|at| self.place(at));
                 [(-1, [before, a.clone(), b.clone(), c.clone()]), (0, [a, b, c, next()])]

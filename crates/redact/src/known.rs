@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Bound;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
 use base64::Engine as _;
@@ -16,6 +17,7 @@ use crate::engine::Engine;
 use crate::gate::{Gate, Keyword};
 use crate::pairs::Pairs;
 use crate::span::Spans;
+use crate::view::View;
 
 /// What became of a value that was to be hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +84,9 @@ struct Hunt {
     /// The built-in rules' gate and this one's in one.
     united: Pairs,
     automaton: AhoCorasick,
+    needles: BTreeSet<Vec<u8>>,
+    /// The length of the longest needle.
+    longest: usize,
     several_lines: bool,
 }
 
@@ -162,6 +167,36 @@ impl Known {
     }
 }
 
+impl Known {
+    /// Whether a text ends with the beginning of a needle, so that what follows may make it a known value.
+    pub(crate) fn may_go_on(&self, text: &[u8]) -> bool {
+        let Some(hunt) = &self.hunt else { return false };
+        let (mut squeezed, mut decoded) = (View::default(), View::default());
+        hunt.may_go_on(text)
+            || squeezed.squeeze(text) && hunt.may_go_on(squeezed.text())
+            || decoded.decode(text)
+                && (hunt.may_go_on(decoded.text())
+                    || squeezed.squeeze(decoded.text()) && hunt.may_go_on(squeezed.text()))
+    }
+}
+
+impl Hunt {
+    fn may_go_on(&self, text: &[u8]) -> bool {
+        let tail = text[text.len().saturating_sub(self.longest.min(TAIL))..].to_ascii_lowercase();
+        (0..tail.len()).any(|from| {
+            let end = &tail[from..];
+            let next = self
+                .needles
+                .range::<[u8], _>((Bound::Included(end), Bound::Unbounded))
+                .next();
+            next.is_some_and(|needle| needle.starts_with(end) && needle.len() > end.len())
+        })
+    }
+}
+
+/// How much of an unfinished line is compared with the beginnings of the needles.
+const TAIL: usize = 4096;
+
 /// Why a value is not to be hidden.
 fn refuse(value: &str) -> Option<Registered> {
     let kinds = [
@@ -214,8 +249,11 @@ impl Hunt {
             // The values are capped at 4 MiB and their coats at some ten times that.
             .or_else(|_| AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&needles))
             .expect("an automaton over a bounded set of needles");
+        let longest = needles.iter().map(Vec::len).max().unwrap_or(0);
         let gate = Gate::beside(keywords);
         Some(Self {
+            needles,
+            longest,
             united: Engine::built_in().united(&gate),
             gate,
             automaton,

@@ -217,6 +217,23 @@ const TAILS: &[&str] = &[
     "value",
 ];
 
+/// Words that end like passwords and are none.
+const NOT_PASSWORDS: &[&[u8]] = &[
+    b"bypass",
+    b"compass",
+    b"encompass",
+    b"overpass",
+    b"subpass",
+    b"surpass",
+    b"trespass",
+    b"underpass",
+    b"multipass",
+    b"renderpass",
+    b"onepass",
+    b"twopass",
+    b"prepass",
+];
+
 /// How much a name says about its value; `None` when it says nothing.
 pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     let mut words = Words::of(name);
@@ -227,8 +244,25 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         }
         words.len -= 1;
     }
+    // `PASSWORD_FILE_CONTENT` is the password again.
+    if words.len > 2 && matches!(words.last(), Some(b"content" | b"contents")) && words.back(1) == Some(b"file") {
+        words.len -= 2;
+    }
+    // `APIKEY_PRIVATE`: what kind of key it is stands behind it.
+    if words.len > 1 && words.last() == Some(b"private") && words.back(1).is_some_and(|word| word.ends_with(b"key")) {
+        return Some(Strength::Token);
+    }
     let last = words.last()?;
     let before = words.back(1).unwrap_or_default();
+    if last == b"word" && before == b"pass" {
+        return Some(Strength::Password);
+    }
+    if last == b"id" && before == b"session" {
+        return Some(Strength::Weak);
+    }
+    if last == b"id" && before == b"key" && words.back(2) == Some(b"private") {
+        return Some(Strength::Token);
+    }
     if listed(ABOUT, last) {
         return None;
     }
@@ -238,12 +272,10 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         || ends("passphrase")
         || ends("passcode")
         || last == b"pwd"
-        || ends("userpass")
-        || ends("dbpass")
-        || ends("pgpass")
         || ends("dbpwd")
+        || ends("userpwd")
+        || ends("pass") && !NOT_PASSWORDS.contains(&last)
         || ends("passwords")
-        || last == b"pass"
         || last == b"pw" && words.len > 1
     {
         return (before != b"no" && before != b"forgot" && before != b"reset").then_some(Strength::Password);
@@ -284,7 +316,26 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         return Some(Strength::Token);
     }
     if last == b"key" || last == b"keys" {
-        return if words.len == 1 || before == b"public" || before == b"publishable" {
+        const OPEN: [&[u8]; 17] = [
+            b"public",
+            b"publishable",
+            b"cache",
+            b"restore",
+            b"partition",
+            b"sort",
+            b"row",
+            b"primary",
+            b"foreign",
+            b"unique",
+            b"composite",
+            b"group",
+            b"idempotency",
+            b"dedup",
+            b"range",
+            b"lock",
+            b"object",
+        ];
+        return if words.len == 1 || OPEN.contains(&before) || before.ends_with(b"cache") {
             None
         } else if listed(KEYS, before)
             || KEYS
@@ -325,7 +376,18 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     ];
     // These are headers, which `header` reads.
     let header = last == b"cookie" && (words.len == 1 || before == b"set");
-    (weak.contains(&last) && !header).then_some(Strength::Weak)
+    let counted: [&[u8]; 8] = [
+        b"max",
+        b"min",
+        b"num",
+        b"total",
+        b"input",
+        b"output",
+        b"prompt",
+        b"completion",
+    ];
+    let several = last == b"tokens" && !counted.contains(&before);
+    ((weak.contains(&last) || several) && !header).then_some(Strength::Weak)
 }
 
 fn listed(list: &[&str], word: &[u8]) -> bool {
@@ -419,7 +481,8 @@ mod tests {
             ("tokenType", None),
             ("publicKey", None),
             ("STRIPE_SECRET_KEY", Some(Strength::Token)),
-            ("cacheKey", Some(Strength::Weak)),
+            ("cacheKey", None),
+            ("partnerKey", Some(Strength::Weak)),
             ("key", None),
             ("secretName", None),
             ("AWS_SECRET_ACCESS_KEY", Some(Strength::Token)),
