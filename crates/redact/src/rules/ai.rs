@@ -78,7 +78,7 @@ pub(super) const ROWS: &[Rule] = &[
         &[
             r"\bhf_[A-Za-z0-9]{34,}",
             r"\bapi_org_[A-Za-z0-9]{34,}",
-            r"hf_(oauth|jwt)_[A-Za-z0-9_.-]{30,}",
+            r"(?mixed)hf_(oauth|jwt)_[A-Za-z0-9_.-]{30,}",
         ],
     ),
     row(
@@ -200,7 +200,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "browserbase-key",
         "https://docs.browserbase.com/reference/introduction",
-        &[r"\bbb_(live|test)_[A-Za-z0-9_-]{20,}"],
+        &[r"(?mixed)\bbb_(live|test)_[A-Za-z0-9_-]{20,}"],
     ),
     row(
         "daytona-key",

@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Rule] = &[
         "https://buildkite.com/docs/platform/security/tokens",
         &[
             r"\bbkua_[a-z0-9]{40,}",
-            r"\bbk(aa|at|ct|pt|aj|ar|pi|pr)_[A-Za-z0-9_.-]{30,}",
+            r"(?mixed)\bbk(aa|at|ct|pt|aj|ar|pi|pr)_[A-Za-z0-9_.-]{30,}",
         ],
     ),
     row(

@@ -86,7 +86,7 @@ pub(super) const ROWS: &[Rule] = &[
         "elastic-key",
         "https://www.elastic.co/docs/deploy-manage/api-keys/elastic-cloud-api-keys",
         &[
-            r"\bes(su|sa|cu)_[A-Za-z0-9_-]{40,}[=]{0,2}",
+            r"\bessu_[A-Za-z0-9_-]{40,}[=]{0,2}",
             r"(?i)authorization: apikey \K[A-Za-z0-9_=+/-]{24,}",
         ],
     ),
@@ -122,7 +122,7 @@ pub(super) const ROWS: &[Rule] = &[
         &[
             r"\bntn_[A-Za-z0-9]{40,}",
             r"(?mixed)\bsecret_[A-Za-z0-9]{43}",
-            r"\bnrt_[A-Za-z0-9_]{40,}",
+            r"(?mixed)\bnrt_[A-Za-z0-9_]{40,}",
         ],
     ),
     row(
@@ -138,7 +138,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "canva-secret",
         "https://www.canva.dev/docs/connect/authentication",
-        &[r"\bcnvca[A-Za-z0-9_-]{40,}"],
+        &[r"(?mixed)\bcnvca[A-Za-z0-9_-]{40,}"],
     ),
     row(
         "databento-key",

@@ -130,7 +130,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "ory-token",
         "https://www.ory.sh/docs/concepts/personal-access-token",
-        &[r"\bory_(pat|apikey|at|rt|ac|st|wk|sk)_[A-Za-z0-9_.-]{20,}"],
+        &[r"(?mixed)\bory_(pat|apikey|at|rt|ac|st|wk|sk)_[A-Za-z0-9_.-]{20,}"],
     ),
     row(
         "permit-key",
@@ -178,7 +178,7 @@ pub(super) const ROWS: &[Rule] = &[
         "https://docs.netbird.io/api/guides/authentication",
         &[r"\bnbp_[A-Za-z0-9]{30,}"],
     )
-    .checksum("crc32 in base 62, last 6 characters; the length is fixed, so not needed"),
+    .checksum("6 characters at the end, whose method is not documented"),
     row(
         "defined-networking-token",
         "https://docs.defined.net/guides/api-tokens",

@@ -53,12 +53,12 @@ pub(super) const ROWS: &[Rule] = &[
         "https://grafana.com/docs/grafana/latest/administration/service-accounts",
         &[
             r"glsa_[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}",
-            r"\bglc_[A-Za-z0-9+/=_-]{30,}",
+            r"(?mixed)\bglc_[A-Za-z0-9+/=_-]{30,}",
             r"eyJrIjoi[A-Za-z0-9+/=_-]{50,}",
             r"eyJrIjoi[A-Za-z0-9+/=_-]{40,}",
         ],
     )
-    .checksum("crc32 in hexadecimal, last 8 characters; the length is fixed, so not needed"),
+    .checksum("8 hexadecimal digits at the end; the length is fixed, so they are not needed"),
     row(
         "honeycomb-key",
         "https://docs.honeycomb.io/configure/environments/manage-api-keys",
@@ -83,7 +83,6 @@ pub(super) const ROWS: &[Rule] = &[
         "https://support.pagerduty.com/main/docs/api-access-keys",
         &[
             r"Token token=\K[A-Za-z0-9_+-]{20}",
-            r"\bpd(us|eu)(a|b)c[A-Za-z0-9_-]{30,}",
             r"events.pagerduty.com/integration/\K[a-f0-9]{32}",
         ],
     ),
@@ -135,12 +134,12 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "devcycle-key",
         "https://docs.devcycle.com/essentials/keys",
-        &[r"\bdvc_(server|mobile)_[A-Za-z0-9_]{20,}"],
+        &[r"(?mixed)\bdvc_(server|mobile)_[A-Za-z0-9_]{20,}"],
     ),
     row(
         "growthbook-key",
         "https://docs.growthbook.io/api",
-        &[r"secret_(admin|user|readonly)_[A-Za-z0-9+/=_-]{20,}"],
+        &[r"(?mixed)secret_(admin|user|readonly)_[A-Za-z0-9+/=_-]{20,}"],
     ),
     row(
         "segment-token",
@@ -190,6 +189,6 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "incident-alert-token",
         "https://api-docs.incident.io",
-        &[r"\binc_(live|test)_[A-Za-z0-9_-]{20,}"],
+        &[r"(?mixed)\binc_(live|test)_[A-Za-z0-9_-]{20,}"],
     ),
 ];
