@@ -54,7 +54,7 @@ pub(super) const ROWS: &[Rule] = &[
         "services that follow OpenAI's format: Moonshot, Stability, SiliconFlow, DashScope",
         &[
             r"(?mixed)\bsk-[A-Za-z0-9]{32,}",
-            r"(?mixed)\bsk-(kimi|sp|litellm|rc|poe|admin)-[A-Za-z0-9]{24,}",
+            r"(?mixed)\bsk-(kimi|sp|litellm|rc|poe|ak)-[A-Za-z0-9]{24,}",
         ],
     ),
     row(
@@ -211,6 +211,11 @@ pub(super) const ROWS: &[Rule] = &[
         "luma-key",
         "https://docs.lumalabs.ai/docs/api",
         &[r"\bluma-[a-f0-9-]{36,}"],
+    ),
+    row(
+        "kaggle-token",
+        "https://www.kaggle.com/docs/api",
+        &[r"KGAT_[A-Za-z0-9]{30,}"],
     ),
     row(
         "devin-key",

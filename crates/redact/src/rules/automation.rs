@@ -82,6 +82,11 @@ pub(super) const ROWS: &[Rule] = &[
         ],
     ),
     row(
+        "retool-token",
+        "https://docs.retool.com/org-users/guides/retool-api/authentication",
+        &[r"(?mixed)\bretool_[A-Za-z0-9]{20,}"],
+    ),
+    row(
         "n8n-key",
         "https://docs.n8n.io/api/authentication",
         &[r"n8n_api_[a-f0-9]{40,}"],

@@ -106,7 +106,10 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "dropbox-token",
         "https://developers.dropbox.com/oauth-guide",
-        &[r"(?mixed)\bsl.[A-Za-z0-9_.-]{100,}"],
+        &[
+            r"(?mixed)\bsl.[A-Za-z0-9_.-]{100,}",
+            r"(?mixed)[A-Za-z0-9_-]{11}AAAAAAAAAA[A-Za-z0-9_-]{43}\b",
+        ],
     ),
     row(
         "airtable-token",
@@ -134,6 +137,16 @@ pub(super) const ROWS: &[Rule] = &[
         "motherduck-token",
         "https://motherduck.com/docs/key-tasks/authenticating-and-connecting-to-motherduck/authenticating-to-motherduck",
         &[r"motherduck_token=\K[A-Za-z0-9_.-]{20,}"],
+    ),
+    row(
+        "confluent-secret",
+        "https://docs.confluent.io/cloud/current/security/authenticate/workload-identities/service-accounts/api-keys",
+        &[r"(?mixed)\bcflt[A-Za-z0-9+/]{56,}"],
+    ),
+    row(
+        "gitbook-token",
+        "https://gitbook.com/docs/developers/gitbook-api/authentication",
+        &[r"gb_api_[A-Za-z0-9]{30,}"],
     ),
     row(
         "canva-secret",

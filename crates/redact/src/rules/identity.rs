@@ -129,7 +129,7 @@ pub(super) const ROWS: &[Rule] = &[
     ),
     row(
         "ory-token",
-        "https://www.ory.sh/docs/concepts/personal-access-token",
+        "https://github.com/ory/hydra/commit/b170cc11e5081abcfb74b274c6d355f0e4a5b6fe",
         &[r"(?mixed)\bory_(pat|apikey|at|rt|ac|st|wk|sk)_[A-Za-z0-9_.-]{20,}"],
     ),
     row(

@@ -9,7 +9,7 @@ const fn row(id: &'static str, source: &'static str, patterns: &'static [&'stati
 pub(super) const ROWS: &[Rule] = &[
     row(
         "sentry-token",
-        "https://docs.sentry.io/account/auth-tokens",
+        "https://docs.sentry.io/security-legal-pii/security/token-formats",
         &[r"sntry(s|u|a|i)_[A-Za-z0-9+/=_-]{40,}"],
     )
     .checksum("an organization's token holds a JSON object in base64; not needed"),
@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Rule] = &[
             r"NRIQ-[A-Za-z0-9_-]{30,}",
             r"NRAL-[A-Za-z0-9_-]{20,}",
             r"[a-f0-9]{30,36}FFFFNRAL\b",
-            r"eu01xx[a-f0-9]{26,34}NRAL\b",
+            r"eu01xx[A-Fa-f0-9]{26,34}NRAL\b",
             r"eu01xx[a-f0-9]{34}\b",
         ],
     ),

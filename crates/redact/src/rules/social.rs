@@ -80,6 +80,16 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"\bATTA[A-Za-z0-9_=-]{60,}"],
     ),
     row(
+        "zoho-token",
+        "https://www.zoho.com/accounts/protocol/oauth/web-apps/access-token.html",
+        &[r"\b1000.[a-f0-9]{32}.[a-f0-9]{32}"],
+    ),
+    row(
+        "branch-secret",
+        "https://help.branch.io/developers-hub/docs/deep-linking-api",
+        &[r"(?mixed)\bsecret_(live|test)_[A-Za-z0-9]{30,}"],
+    ),
+    row(
         "asana-token",
         "https://developers.asana.com/docs/personal-access-token",
         &[
