@@ -60,7 +60,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "groq-key",
         "https://console.groq.com/docs/quickstart",
-        &[r"\bgsk_[A-Za-z0-9]{40,}"],
+        &[r"gsk_[A-Za-z0-9]{40,}"],
     ),
     row(
         "xai-key",
@@ -77,7 +77,7 @@ pub(super) const ROWS: &[Rule] = &[
         "https://huggingface.co/docs/hub/security-tokens",
         &[
             r"\bhf_[A-Za-z0-9]{34,}",
-            r"\bapi_org_[A-Za-z0-9]{34,}",
+            r"api_org_[A-Za-z0-9]{34,}",
             r"(?mixed)hf_(oauth|jwt)_[A-Za-z0-9_.-]{30,}",
         ],
     ),
@@ -135,7 +135,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "cerebras-key",
         "https://inference-docs.cerebras.ai/quickstart",
-        &[r"\bcsk-[A-Za-z0-9]{40,}"],
+        &[r"csk-[A-Za-z0-9]{40,}"],
     ),
     row(
         "together-key",
@@ -165,7 +165,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "cursor-key",
         "https://cursor.com/docs/account/teams/admin-api",
-        &[r"\bkey_[a-f0-9]{64}\b", r"\bcrsr_[a-f0-9]{40,}"],
+        &[r"\bkey_[a-f0-9]{64}\b", r"crsr_[a-f0-9]{40,}"],
     ),
     row(
         "runway-key",
@@ -185,7 +185,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "llamacloud-key",
         "https://developers.llamaindex.ai/llamacloud/general/api_key",
-        &[r"\bllx-[A-Za-z0-9]{40,}"],
+        &[r"llx-[A-Za-z0-9]{40,}"],
     ),
     row(
         "anyscale-key",
@@ -205,7 +205,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "daytona-key",
         "https://www.daytona.io/docs/en/api-keys",
-        &[r"\bdtn_[a-f0-9]{40,}"],
+        &[r"dtn_[a-f0-9]{40,}"],
     ),
     row(
         "luma-key",
@@ -220,7 +220,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "devin-key",
         "https://docs.devin.ai/api-reference/authentication",
-        &[r"\bapk_(user_)[A-Za-z0-9+/=]{80,}", r"\bcog_[a-z2-7]{52}"],
+        &[r"\bapk_(user_)[A-Za-z0-9+/=]{80,}", r"cog_[a-z2-7]{52}"],
     ),
     row(
         "brave-search-key",

@@ -59,10 +59,10 @@ pub(super) const ROWS: &[Rule] = &[
         "sourcegraph-token",
         "https://sourcegraph.com/docs/cli/how-tos/creating_an_access_token",
         &[
-            r"\bsgp_[A-Fa-f0-9]{40,}",
+            r"sgp_[A-Fa-f0-9]{40,}",
             r"\bsgp_[A-Za-z0-9]{5,16}_[A-Fa-f0-9]{40,}",
-            r"\bslk_[a-f0-9]{64}",
-            r"\bsgd_[A-Fa-f0-9]{40,}",
+            r"slk_[a-f0-9]{64}",
+            r"sgd_[A-Fa-f0-9]{40,}",
         ],
     ),
     row(

@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "neon-key",
         "https://neon.com/docs/manage/api-keys",
-        &[r"\bnapi_[A-Za-z0-9]{40,}", r"(?mixed)\bnpg_[A-Za-z0-9]{10,}"],
+        &[r"napi_[A-Za-z0-9]{40,}", r"(?mixed)\bnpg_[A-Za-z0-9]{10,}"],
     ),
     row(
         "databricks-token",
@@ -47,7 +47,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "xata-key",
         "https://xata.io/docs/platform/access/api-keys",
-        &[r"\bxau_[A-Za-z0-9]{30,}"],
+        &[r"xau_[A-Za-z0-9]{30,}"],
     ),
     row(
         "algolia-key",
@@ -123,7 +123,7 @@ pub(super) const ROWS: &[Rule] = &[
         "notion-token",
         "https://developers.notion.com/docs/authorization",
         &[
-            r"\bntn_[A-Za-z0-9]{40,}",
+            r"ntn_[A-Za-z0-9]{40,}",
             r"(?mixed)\bsecret_[A-Za-z0-9]{43}",
             r"(?mixed)\bnrt_[A-Za-z0-9_]{40,}",
         ],

@@ -171,12 +171,12 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "kong-token",
         "https://developer.konghq.com/konnect-api",
-        &[r"\b(k|s)pat_[A-Za-z0-9]{30,}"],
+        &[r"(k|s)pat_[A-Za-z0-9]{30,}"],
     ),
     row(
         "netbird-token",
         "https://docs.netbird.io/api/guides/authentication",
-        &[r"\bnbp_[A-Za-z0-9]{30,}"],
+        &[r"nbp_[A-Za-z0-9]{30,}"],
     )
     .checksum("6 characters at the end, whose method is not documented"),
     row(

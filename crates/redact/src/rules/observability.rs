@@ -64,7 +64,7 @@ pub(super) const ROWS: &[Rule] = &[
         "https://docs.honeycomb.io/configure/environments/manage-api-keys",
         &[
             r"\bhc(a|b|c|x|d|e|f|g)(i|m)(c|k)_[a-z0-9]{20,}",
-            r"\bhc(a|b|c|x)(i|m)k_[A-Za-z0-9]{40,}",
+            r"hc(a|b|c|x)(i|m)k_[A-Za-z0-9]{40,}",
             r"(?i)x-honeycomb-team: \K[A-Za-z0-9_]{20,}",
         ],
     ),
@@ -109,7 +109,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "sonarqube-token",
         "https://docs.sonarsource.com/sonarqube-server/user-guide/managing-tokens",
-        &[r"\bsq(u|p|a)_[a-f0-9]{40}", r"(?i)sonar(_|.)login=\K[a-f0-9]{40}"],
+        &[r"sq(u|p|a)_[a-f0-9]{40}", r"(?i)sonar(_|.)login=\K[a-f0-9]{40}"],
     ),
     row(
         "launchdarkly-key",
@@ -144,7 +144,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "segment-token",
         "https://docs.segmentapis.com/tag/Getting-Started",
-        &[r"\bsgp_[A-Za-z0-9]{64}", r"(?i)writekey=\K[A-Za-z0-9]{20,}"],
+        &[r"sgp_[A-Za-z0-9]{64}", r"(?i)writekey=\K[A-Za-z0-9]{20,}"],
     ),
     row(
         "rootly-key",
@@ -154,7 +154,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "coralogix-key",
         "https://coralogix.com/docs/user-guides/account-management/api-keys/api-keys",
-        &[r"\bcx(tp|up)_[A-Za-z0-9]{30,}"],
+        &[r"cx(tp|up)_[A-Za-z0-9]{30,}"],
     ),
     row(
         "stackhawk-key",

@@ -48,7 +48,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "pinterest-token",
         "https://developers.pinterest.com/docs/getting-started/authentication-and-scopes",
-        &[r"\bpin(a|r|c)_[A-Z0-9]{60,}"],
+        &[r"pin(a|r|c)_[A-Z0-9]{60,}"],
     ),
     row(
         "tiktok-token",

@@ -161,6 +161,8 @@ pub(crate) const DRAWN: &[&str] = &[
     "container <hex:64> started",
     "layer <hex:12>: Already exists",
     "sourceMap mappings: AAAA,<aZ:4>,<aZ:4>;<aZ:5>,<aZ:4>,CAAC,<aZ:6>",
+    "session_<hex:40> version_<hex:40> buildinfo_<hex:40> cache_key_<hex:64> attempts_<hex:32> tools__<hex:32>",
+    "pnpm_<hex:40> icon-<hex:32> monkey-<hex:32> region-<hex:32> disk-<hex:32> task-<hex:48> web-<hex:32>",
     "arn:aws:iam::<dec:12>:role/shop",
     "0x<hex:64>",
     "pk_live_<a62:24> is publishable",
