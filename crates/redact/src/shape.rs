@@ -23,9 +23,6 @@ const LEAD: usize = 128;
 /// How much of a hidden part is judged for being drawn by chance.
 const JUDGED: usize = 64;
 
-/// The longest word.
-const WORD: usize = 18;
-
 /// The set of bytes a class holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Set([u64; 4]);
@@ -111,8 +108,6 @@ enum Left {
     Any,
     /// No letter, digit or `_`.
     Word,
-    /// Not in the middle of a long run of base64, where any few letters appear by chance.
-    NotBlob,
 }
 
 /// What stands in front of a pattern.
@@ -152,6 +147,8 @@ pub(crate) struct Shape {
     lead: Vec<Part>,
     parts: Vec<Part>,
     left: Left,
+    /// Whether the keyword is of letters that base64 holds, where any few of them appear by chance.
+    chance: bool,
     exact: bool,
     hidden_from: usize,
     flags: Flags,
@@ -253,17 +250,14 @@ impl Shape {
         if longest.fold(0, usize::saturating_add) > LEAD {
             return Err("begins too far before its keyword");
         }
-        // Base64 holds letters and digits only, so a keyword with a separator never appears in it by chance.
-        let chance = keyword
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
-        let left = match left {
-            // What stands before the keyword is the match's own, and has its own beginning.
-            _ if !lead.is_empty() => Left::Any,
-            Some(left) => left,
-            None if chance => Left::NotBlob,
-            None => Left::Any,
-        };
+        // Base64 holds letters and digits only, so a keyword with a separator never appears in it by chance. What has a
+        // lead has a beginning of its own.
+        let chance = lead.is_empty()
+            && left != Some(Left::Any)
+            && keyword
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
+        let left = left.filter(|_| lead.is_empty()).unwrap_or(Left::Any);
         for pair in parts.windows(2) {
             if let [Part::Run { class, least, most }, Part::Literal(next)] = pair
                 && classes.set(*class).holds(next[0])
@@ -281,6 +275,7 @@ impl Shape {
             lead,
             parts,
             left,
+            chance,
             exact,
             hidden_from,
             flags,
@@ -329,15 +324,11 @@ impl Shape {
                     return None;
                 }
             }
-            Left::NotBlob => {
-                if at >= BLOB
-                    && text[at - BLOB..at]
-                        .iter()
-                        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
-                {
-                    return None;
-                }
-            }
+        }
+        // Not in the middle of a long run of base64.
+        let blob = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+        if self.chance && at >= BLOB && text[at - BLOB..at].iter().all(blob) {
+            return None;
         }
         let mut here = at;
         let mut hidden = at;
@@ -407,8 +398,8 @@ impl Shape {
         if let Some(end) = self.flags.checksum.and_then(|sum| sum.end(text, at, body, here)) {
             here = end;
         }
-        // A full stop ends the sentence, not the token.
-        while text[here - 1] == b'.' && here > body {
+        // A full stop or a comma is the sentence's, not the token's.
+        while here > body && matches!(text[here - 1], b'.' | b',') {
             here -= 1;
         }
         let judged = &text[body.max(hidden)..here];
@@ -436,7 +427,11 @@ impl Shape {
                         .rev()
                         .take(*most)
                         .take_while(|byte| set.holds(**byte));
-                    let length = found.count();
+                    let mut length = found.count();
+                    // The letter of an escaped line end is not the token's when the token can do without.
+                    if length > *least && after_escape(text, here - length + 1) {
+                        length -= 1;
+                    }
                     if length < *least {
                         return None;
                     }
@@ -493,18 +488,13 @@ fn after_escape(text: &[u8], at: usize) -> bool {
     at >= 2 && text[at - 2] == b'\\' && matches!(text[at - 1], b'n' | b'r' | b't')
 }
 
-/// Whether letters look drawn by chance: a digit among them, many capitals among others, or more of them in a row than
-/// words have. Of 24 random letters and digits one in a thousand fails; words joined by hyphens, underscores or capitals
-/// have none of this.
+/// Whether letters look drawn by chance: a digit among them, or many capitals among others. Of 24 random letters and digits
+/// one in a thousand fails; words joined by hyphens, underscores or capitals have neither.
 fn is_mixed(text: &[u8]) -> bool {
     let count = |kind: fn(&u8) -> bool| text.iter().filter(|byte| kind(byte)).count();
     let (upper, lower) = (count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase));
     let letters = upper + lower;
-    count(u8::is_ascii_digit) > 0
-        || upper * 3 >= letters && lower * 6 >= letters
-        || text
-            .chunk_by(|a, b| a.is_ascii_uppercase() == b.is_ascii_uppercase() && b.is_ascii_alphabetic())
-            .any(|piece| piece.len() > WORD)
+    count(u8::is_ascii_digit) > 0 || upper * 3 >= letters && lower * 6 >= letters
 }
 
 /// Writes out the groups: `a(b|c)d` becomes `abd` and `acd`.
@@ -572,4 +562,103 @@ fn count(rest: &str) -> Result<(usize, usize, &str), &'static str> {
         Some((least, most)) => (number(least)?, number(most)?),
     };
     Ok((least, most, &inner[close + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn hides(pattern: &str, text: &str, expected: Option<&str>) {
+        let mut classes = Classes::default();
+        let shapes = Shape::compile(pattern, &mut classes).expect("a pattern");
+        let found = shapes.iter().find_map(|shape| {
+            let (keyword, _) = shape.keyword();
+            (0..text.len())
+                .filter(|at| text.as_bytes()[*at..].starts_with(keyword))
+                .find_map(|at| shape.check(&classes, &mut Runs::default(), text.as_bytes(), at))
+        });
+        assert_eq!(found.map(|range| &text[range]), expected, "{pattern} in {text}");
+    }
+
+    #[test]
+    fn what_stands_before_a_keyword_belongs_to_the_token() {
+        const PATTERN: &str = "[a-f0-9]{8}-us[0-9]{1,2}\\b";
+        hides(PATTERN, "key: 0a1b2c3d-us12", Some("0a1b2c3d-us12"));
+        hides(PATTERN, "0a1b2c3d-us1 and more", Some("0a1b2c3d-us1"));
+        hides(PATTERN, "a longer run: 990a1b2c3d-us1", None);
+        hides(PATTERN, "too short: b2c3d-us1", None);
+        hides(PATTERN, "0a1b2c3d-us123", None);
+        hides(PATTERN, "0a1b2c3d-us1x", None);
+        hides("[a-z]{2}_[0-9]{3}_abc\\b", "ab_123_abc", Some("ab_123_abc"));
+        hides("[a-z]{2}_[0-9]{3}_abc\\b", "b_123_abc", None);
+    }
+
+    #[test]
+    fn the_letter_of_an_escaped_line_end_is_not_the_tokens() {
+        hides("[a-f0-9n]{4}-us[0-9]{2}", "x\\n0a1b-us12", Some("0a1b-us12"));
+        hides("[a-z0-9]{2,9}-us[0-9]{2}", "x\\n0a1b-us12", Some("0a1b-us12"));
+        hides("\\btok[0-9]{4}", "x\\ntok1234", Some("tok1234"));
+        hides("\\btok[0-9]{4}", "xntok1234", None);
+    }
+
+    #[test]
+    fn the_sign_that_ends_a_sentence_stays() {
+        hides("tok_[a-z0-9.,]{4,}", "a tok_ab12.cd34., then", Some("tok_ab12.cd34"));
+    }
+
+    #[test]
+    fn words_are_not_mixed() {
+        hides("(?mixed)tok-[A-Za-z-]{6,}", "tok-placeholder-for-the-docs", None);
+        hides("(?mixed)tok-[A-Za-z_-]{6,}", "tok-SOME_CONSTANT_NAME", None);
+        hides("(?mixed)tok-[A-Za-z-]{6,}", "tok-getUserNameFromSession", None);
+        hides(
+            "(?mixed)tok-[A-Za-z0-9-]{6,}",
+            "tok-kQxWbTzPmRdY",
+            Some("tok-kQxWbTzPmRdY"),
+        );
+        hides("(?mixed)tok-[A-Za-z0-9-]{6,}", "tok-abcdef7", Some("tok-abcdef7"));
+    }
+
+    #[test]
+    fn a_keyword_of_letters_is_nothing_in_the_middle_of_base64() {
+        let blob = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY";
+        for pattern in ["ABCD[A-Z0-9]{4,}", "\\bABCD[A-Z0-9]{4,}"] {
+            hides(pattern, "x=ABCD1234", Some("ABCD1234"));
+            hides(pattern, &format!("{blob}/ABCD1234"), None);
+        }
+        hides("\\BABCD[A-Z0-9]{4,}", &format!("{blob}/ABCD1234"), Some("ABCD1234"));
+    }
+
+    #[test]
+    fn a_pattern_that_cannot_be_checked_in_one_pass_is_refused() {
+        for pattern in [
+            "ab[a-z]{4}",
+            "[a-z]{4,}-abc",
+            "[a-z]{200}-abc",
+            "[a-z]{4}-a",
+            "abc[a-z]{2,}x",
+            "abc[a-z]{2",
+            "abc[a-z",
+            "(?maybe)abc",
+            "(?base62:x)abc[a-z]{9}",
+            "abcé",
+            "(abc|abd",
+        ] {
+            assert!(Shape::compile(pattern, &mut Classes::default()).is_err(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_run_of_keywords_costs_a_bounded_look_at_each() {
+        let mut classes = Classes::default();
+        let shapes = Shape::compile("[A-Za-z]{76}AzCa[A-Za-z]{6}[=]{2}", &mut classes).expect("a pattern");
+        let text = "AzCa".repeat(4096);
+        let found = (0..text.len()).step_by(4).filter(|at| {
+            shapes[0]
+                .check(&classes, &mut Runs::default(), text.as_bytes(), *at)
+                .is_some()
+        });
+        assert_eq!(found.count(), 0);
+    }
 }

@@ -114,7 +114,7 @@ pub(super) const ROWS: &[Rule] = &[
             r"polar_ci_[A-Za-z0-9]{20,}",
         ],
     )
-    .checksum("crc32 in base 62, last 6 characters; its base is not documented"),
+    .checksum("6 characters at the end, whose method is not documented"),
     row(
         "duffel-token",
         "https://duffel.com/docs/api/overview/making-requests/making-requests",
@@ -214,6 +214,17 @@ pub(super) const ROWS: &[Rule] = &[
         "woocommerce-key",
         "https://woocommerce.github.io/woocommerce-rest-api-docs/#authentication",
         &[r"\bc(s|k)_[a-f0-9]{40}\b"],
+    ),
+    row(
+        "blockchain-node-url",
+        "https://docs.metamask.io/services/how-to/use-api-keys",
+        &[
+            r"infura.io/v3/\K[a-f0-9]{32}",
+            r"infura.io/ws/v3/\K[a-f0-9]{32}",
+            r".alchemy.com/v2/\K[A-Za-z0-9_-]{24,}",
+            r".alchemyapi.io/v2/\K[A-Za-z0-9_-]{24,}",
+            r".quiknode.pro/\K[a-f0-9]{30,}",
+        ],
     ),
     row(
         "payjp-key",

@@ -12,7 +12,7 @@ pub(super) const ROWS: &[Rule] = &[
         "https://github.blog/changelog/2021-09-23-npm-has-a-new-access-token-format",
         &[
             r"(?base62:36)\bnpm_[A-Za-z0-9]{30,}",
-            r"(?base62:36,mixed)npm_[A-Za-z0-9]{36,}",
+            r"(?mixed)npm_[A-Za-z0-9]{36}\b",
         ],
     )
     .checksum("crc32 in base 62, last 6 characters"),
@@ -80,11 +80,7 @@ pub(super) const ROWS: &[Rule] = &[
         "https://yarnpkg.com/configuration/yarnrc",
         &[r#"npmAuthToken: \K[A-Za-z0-9_."-]{20,}"#],
     ),
-    row(
-        "jsr-token",
-        "https://jsr.io/docs/api",
-        &[r"\bjsr(d|p)_[A-Za-z0-9]{30,}"],
-    ),
+    row("jsr-token", "https://jsr.io/docs/api", &[r"jsr(d|p)_[A-Za-z0-9]{30,}"]),
     row(
         "terraform-registry-token",
         "https://developer.hashicorp.com/terraform/cli/config/config-file#environment-variable-credentials",
@@ -101,9 +97,11 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"\bchpt_[a-f0-9]{12,}"],
     ),
     row(
-        "sidekiq-credentials",
-        "https://github.com/sidekiq/sidekiq/wiki/Commercial-FAQ",
+        "bundler-credentials",
+        "https://bundler.io/man/bundle-config.1.html#CREDENTIALS-FOR-GEM-SOURCES",
         &[
+            r"BUNDLE_GITHUB__COM=\K[A-Za-z0-9:_.-]{16,}",
+            r"BUNDLE_RUBYGEMS__PKG__GITHUB__COM=\K[A-Za-z0-9:_.-]{16,}",
             r"BUNDLE_GEMS__CONTRIBSYS__COM=\K[a-f0-9]{8}:[a-f0-9]{8}",
             r"BUNDLE_ENTERPRISE__CONTRIBSYS__COM=\K[a-f0-9]{8}:[a-f0-9]{8}",
         ],
