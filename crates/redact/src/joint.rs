@@ -421,7 +421,7 @@ fn element(text: &[u8], start: usize, end: usize, before: Option<u8>, quoted_nam
             let reach = limit.min(end + 512);
             loop {
                 at = skip_spaces(text, at, 64);
-                let word = text[at..reach]
+                let word = text[at.min(reach)..reach]
                     .iter()
                     .take(40)
                     .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'.'))
