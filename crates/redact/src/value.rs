@@ -157,7 +157,7 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     }
     // Where a bare value ends at `]`, the mask's own is cut off.
     const MASK: &[u8] = crate::MASK.as_bytes().split_last().expect("the mask is not empty").1;
-    if value.windows(MASK.len()).any(|window| window == MASK) {
+    if memchr::memchr(b'[', value).is_some() && value.windows(MASK.len()).any(|window| window == MASK) {
         return true;
     }
     let name_like = |text: &[u8]| {
@@ -178,6 +178,7 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         b'%' if value.len() <= 3 || last == b'%' && name_like(&value[1..value.len() - 1]) => return true,
         b'<' | b'{' | b'#' if matches!(last, b'>' | b'}') => return true,
         b'<' if value.len() > 1 && value[1].is_ascii_alphabetic() => return true,
+        b'[' if value.len() > 1 && name_like(&value[1..]) => return true,
         b'{' if value.starts_with(b"{{") || value.len() > 1 && name_like(&value[1..]) => return true,
         b'[' if last == b']' => return true,
         _ => {}
@@ -196,8 +197,12 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     if value.contains(&b'(') && last == b')' || value.ends_with(b"()") {
         return true;
     }
-    let lower = value.to_ascii_lowercase();
-    if WORDS.binary_search_by(|word| word.as_bytes().cmp(&lower)).is_ok() {
+    let mut lower = [0; 4 * JUDGED];
+    let lower = &mut lower[..value.len()];
+    lower.copy_from_slice(value);
+    lower.make_ascii_lowercase();
+    let lower = &*lower;
+    if lower.len() <= 12 && WORDS.binary_search_by(|word| word.as_bytes().cmp(lower)).is_ok() {
         return true;
     }
     const BEGINS: [&[u8]; 19] = [
@@ -223,15 +228,16 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     ];
     if BEGINS
         .iter()
-        .any(|begin| lower.starts_with(begin) && (lower.len() > begin.len() || begin.len() > 6))
+        .any(|begin| begin[0] == lower[0] && lower.starts_with(begin) && (lower.len() > begin.len() || begin.len() > 6))
         && !digits_and_case(value)
     {
         return true;
     }
-    contains(&lower, b"your")
+    memchr::memchr(b'y', lower).is_some()
+        && contains(lower, b"your")
         && [&b"here"[..], b"token", b"key", b"secret", b"password"]
             .iter()
-            .any(|word| contains(&lower, word))
+            .any(|word| contains(lower, word))
 }
 
 /// `****`, `xxxx`, `....`, `----`.
@@ -242,7 +248,8 @@ fn is_mostly_one(value: &[u8]) -> bool {
             b'*' | b'.' | b'x' | b'X' | b'-' | b'_' | b'#' | b'?' | b'0' | b'=' | 0xe2 | 0x80 | 0xa2 | 0xa6
         )
     };
-    value.iter().all(|byte| filler(*byte)) || value.windows(4).any(|window| window == b"****")
+    value.iter().all(|byte| filler(*byte))
+        || memchr::memchr(b'*', value).is_some() && value.windows(4).any(|window| window == b"****")
 }
 
 fn digits_and_case(value: &[u8]) -> bool {
@@ -356,10 +363,9 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
             Written::Assigned => length >= 3 && !is_reference(head) || length >= 2 && made.digits + made.others > 0,
             // A sentence such as "Password must have 8 characters" is none.
             Written::Quoted => {
-                length >= 3
-                    && !(made.spaces >= 2 && made.letters + made.spaces + 4 > length)
-                    && !(made.spaces > 0 && made.is_plain_words())
-                    && !is_title(head)
+                let sentence = made.spaces >= 2 && made.letters + made.spaces + 4 > length;
+                let words = made.spaces > 0 && made.is_plain_words();
+                length >= 3 && !sentence && !words && !is_title(head)
             }
             Written::Stated => {
                 length >= 4
@@ -373,6 +379,10 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
                 && made.spaces == 0
                 && (made.digits > 0 && made.letters > 0
                     || made.mixes_cases(length) && made.others * 6 <= length
+                    || made.odd >= 2
+                        && made.capitals >= 2
+                        && made.letters > made.capitals + 1
+                        && written != Written::Stated
                     || made.digits >= 12 && written != Written::Stated
                     || made.letters >= 20 && !made.is_plain_words()
                     || made.letters == length && length >= 16 && written == Written::Assigned)
@@ -393,7 +403,7 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
         }
     };
     likely
-        && !(strength != Strength::Password && is_algorithm(head))
+        && (strength == Strength::Password || !is_algorithm(head))
         && !is_placeholder(value)
         && !is_path_or_link(head)
         && (strength == Strength::Password || !is_filler(head))
@@ -403,6 +413,7 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
 fn is_reference(value: &[u8]) -> bool {
     value.contains(&b'.')
         && value[0].is_ascii_alphabetic()
+        && !mixes_cases(value)
         && value.split(|byte| *byte == b'.').all(|part| {
             let part = part.strip_suffix(b"()").unwrap_or(part);
             !part.is_empty() && part.len() < 24 && part.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
@@ -453,11 +464,14 @@ fn is_title(value: &[u8]) -> bool {
             .all(|byte| byte.is_ascii_lowercase() || *byte >= 0x80 || matches!(byte, b' ' | b'*' | b':' | b'?'))
 }
 
+/// `getToken(request`, `tokens[index`, `async {`, `!token`, `value =>`.
 fn is_code(value: &[u8]) -> bool {
-    value.contains(&b'(')
-        || value.contains(&b'[')
-        || value.contains(&b'{')
-        || value.ends_with(b"=>")
+    let opens = value.iter().position(|byte| matches!(byte, b'(' | b'[' | b'{'));
+    opens.is_some_and(|at| {
+        value[..at]
+            .iter()
+            .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.' | b'$' | b':'))
+    }) || value.ends_with(b"=>")
         || value.starts_with(b"!")
 }
 
