@@ -1,0 +1,80 @@
+//! The redactor judged on cases drawn from documentation: which secrets survive, what else is lost, what is changed
+//! without need.
+//!
+//! Its author has read what vendors, tools and scanners publish of their formats, not how the redactor works, so that the
+//! figures say what an unseen log would meet. `--nocapture` prints them as a table; `JUDGE_FAILURES=file` writes a line for
+//! each kind of failure.
+
+mod adversarial;
+mod benign;
+mod coats;
+mod dice;
+mod formats;
+mod known;
+mod multi_line;
+mod verdict;
+
+use std::io::Write as _;
+
+use crate::benign::Benign;
+use crate::verdict::Score;
+
+/// What a category must reach.
+struct Goal {
+    name: &'static str,
+    run: fn(&mut Score),
+    recall: f64,
+}
+
+const GOALS: &[Goal] = &[
+    Goal { name: "formats", run: formats::run, recall: 0.995 },
+    Goal { name: "formats known by name", run: formats::run_named, recall: 0.995 },
+    Goal { name: "multi-line", run: multi_line::run, recall: 1.0 },
+    Goal { name: "adversarial", run: adversarial::run, recall: 0.99 },
+    Goal { name: "known values", run: known::run, recall: 0.99 },
+];
+
+/// How much of the other text of lines with a secret may go with it.
+const LOST: f64 = 0.02;
+
+#[test]
+fn the_goals_are_reached_on_cases_drawn_from_documentation() {
+    let mut report = Vec::new();
+    let mut rows = vec![
+        "| category | cases | recall | other text lost | named |".to_owned(),
+        "| --- | --- | --- | --- | --- |".to_owned(),
+    ];
+    let mut missed = Vec::new();
+    for goal in GOALS {
+        let mut score = Score::new(goal.name);
+        let start = std::time::Instant::now();
+        (goal.run)(&mut score);
+        eprintln!("{} {:?}", goal.name, start.elapsed());
+        rows.push(score.row());
+        report.extend(score.report());
+        if score.recall() < goal.recall {
+            missed.push(format!("{}: recall {:.4}", goal.name, score.recall()));
+        }
+        if score.lost_share() > LOST {
+            missed.push(format!("{}: {:.4} of the other text lost", goal.name, score.lost_share()));
+        }
+    }
+    let mut benign = Benign::default();
+    benign::from_lists(&mut benign);
+    benign::from_recordings(&mut benign);
+    rows.push(format!("| benign lines | {} | {} changed | – | – |", benign.lines, benign.changed.len()));
+    if !benign.changed.is_empty() {
+        missed.push(format!("{} benign lines changed", benign.changed.len()));
+    }
+    report.splice(0..0, benign.changed);
+    println!("{}", rows.join("\n"));
+    if let Some(path) = std::env::var_os("JUDGE_FAILURES") {
+        let mut file = std::fs::File::create(path).expect("a file that can be written");
+        writeln!(file, "{}\n\n{}", rows.join("\n"), report.join("\n")).expect("a file that can be written");
+    }
+    assert!(
+        missed.is_empty(),
+        "{missed:#?}\n{}",
+        report.iter().take(60).cloned().collect::<Vec<_>>().join("\n")
+    );
+}
