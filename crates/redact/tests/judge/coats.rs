@@ -82,7 +82,7 @@ pub(crate) fn double_quoted(value: &str) -> String {
 
 /// A backslash before each sign that means something to a shell, as `printf %q` prints it.
 pub(crate) fn backslashed(value: &str) -> String {
-    escaped(value, "\\\"'$`&|;<>()[]{}*?#~!^ \t=%")
+    escaped(value, "\\\"'$`&|;<>()[]{}*?#!^, ")
 }
 
 /// Within `$'…'`.

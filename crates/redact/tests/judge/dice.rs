@@ -122,7 +122,10 @@ impl Dice {
         }
         out.push_str(rest);
         if out.contains('«') {
-            out.replace('«', &OPEN.to_string()).replace('»', &CLOSE.to_string())
+            let marks = [('«', OPEN), ('»', CLOSE), ('⟨', OPEN_EITHER), ('⟩', CLOSE_EITHER)];
+            marks
+                .into_iter()
+                .fold(out, |out, (written, mark)| out.replace(written, &mark.to_string()))
         } else {
             secret(&out)
         }
@@ -130,7 +133,7 @@ impl Dice {
 
     /// Draws one instance without marks.
     pub(crate) fn draw_plain(&mut self, template: &str) -> String {
-        self.draw(template).replace([OPEN, CLOSE], "")
+        self.draw(template).replace([OPEN, CLOSE, OPEN_EITHER, CLOSE_EITHER], "")
     }
 
     fn part(&mut self, part: &str) -> String {
@@ -186,7 +189,7 @@ fn alphabet(class: &str) -> &'static str {
         "x" => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
         "X" => "abcdefghijklmnopqrstuvwxyz234567",
         "bech" => "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L",
-        "odd" => "abcdefghijklmnopqrstuvwxyz0123456789!@^&*-_=+%",
+        "odd" => "abcdefghijklmnopqrstuvwxyz0123456789!@^*-_=+%",
         _ => panic!("no class {class}"),
     }
 }

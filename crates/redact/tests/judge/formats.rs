@@ -1,6 +1,6 @@
 //! Every format, alone in places whose words say nothing of a secret; and what only its name gives away.
 
-use crate::dice::{CLOSE, Dice, OPEN};
+use crate::dice::{CLOSE, CLOSE_EITHER, Dice, OPEN, OPEN_EITHER};
 use crate::verdict::{Case, Score};
 
 /// Where a value may stand in a log although nobody meant to print a secret; `{}` is the value.
@@ -121,7 +121,7 @@ pub(crate) fn run_named(score: &mut Score) {
 fn query(value: &str) -> String {
     let mut encoded = String::new();
     for char in value.chars() {
-        if char.is_ascii_alphanumeric() || "-_.~".contains(char) || [OPEN, CLOSE].contains(&char) {
+        if char.is_ascii_alphanumeric() || "-_.~".contains(char) || [OPEN, CLOSE, OPEN_EITHER, CLOSE_EITHER].contains(&char) {
             encoded.push(char);
         } else {
             encoded.push_str(&format!("%{:02X}", u32::from(char)));

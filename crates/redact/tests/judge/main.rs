@@ -47,9 +47,7 @@ fn the_goals_are_reached_on_cases_drawn_from_documentation() {
     let mut missed = Vec::new();
     for goal in GOALS {
         let mut score = Score::new(goal.name);
-        let start = std::time::Instant::now();
         (goal.run)(&mut score);
-        eprintln!("{} {:?}", goal.name, start.elapsed());
         rows.push(score.row());
         report.extend(score.report());
         if score.recall() < goal.recall {
@@ -62,11 +60,11 @@ fn the_goals_are_reached_on_cases_drawn_from_documentation() {
     let mut benign = Benign::default();
     benign::from_lists(&mut benign);
     benign::from_recordings(&mut benign);
-    rows.push(format!("| benign lines | {} | {} changed | – | – |", benign.lines, benign.changed.len()));
-    if !benign.changed.is_empty() {
-        missed.push(format!("{} benign lines changed", benign.changed.len()));
+    rows.push(format!("| benign lines | {} | {} changed | – | – |", benign.lines, benign.changes()));
+    if benign.changes() > 0 {
+        missed.push(format!("{} benign lines changed", benign.changes()));
     }
-    report.splice(0..0, benign.changed);
+    report.splice(0..0, benign.report());
     println!("{}", rows.join("\n"));
     if let Some(path) = std::env::var_os("JUDGE_FAILURES") {
         let mut file = std::fs::File::create(path).expect("a file that can be written");

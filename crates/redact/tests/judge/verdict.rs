@@ -212,8 +212,9 @@ pub(crate) struct Score {
     pub(crate) name: &'static str,
     pub(crate) cases: usize,
     pub(crate) leaked: usize,
-    others: usize,
-    lost: usize,
+    /// Cases with other text, and the sum of the shares of it that they lost.
+    beside: usize,
+    lost: f64,
     asked_for_name: usize,
     named: usize,
     /// By kind, what it is in, and where it stands.
@@ -233,11 +234,14 @@ impl Score {
         let verdict = judge(case);
         self.cases += 1;
         *self.cases_of.entry(case.what.clone()).or_default() += 1;
-        self.others += verdict.others;
-        self.lost += verdict.lost;
+        if verdict.others >= WINDOW {
+            // By case, not by character: one long line must not outweigh a thousand short ones.
+            self.beside += 1;
+            self.lost += share(verdict.lost, verdict.others);
+        }
         if let Some(window) = &verdict.survived {
             self.leaked += 1;
-            self.fail("leaked", case, format!("left «{window}» of", ), &verdict);
+            self.fail("leaked", case, format!("left «{window}» of"), &verdict);
         } else if verdict.lost * 10 > verdict.others && verdict.lost > 8 {
             self.fail("over-masked", case, format!("{} characters lost of", verdict.lost), &verdict);
         }
@@ -266,7 +270,7 @@ impl Score {
     }
 
     pub(crate) fn lost_share(&self) -> f64 {
-        share(self.lost, self.others)
+        self.lost / f64::from(u32::try_from(self.beside.max(1)).unwrap_or(u32::MAX))
     }
 
     pub(crate) fn row(&self) -> String {
