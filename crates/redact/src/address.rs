@@ -7,8 +7,18 @@ use crate::value;
 /// How far behind `://` an `@` is looked for.
 const LONGEST: usize = 2048;
 
-/// Reports the password, or a token in the place of a user, of the address whose `://` is at `at`.
+/// What beside `://` says that a password may be near: addresses that drivers and programs write in ways of their own.
+/// Lower case; case does not matter.
+pub(crate) const KEYWORDS: &[&str] = &["@tcp(", "@unix(", "jdbc:oracle:", ":5432:"];
+
+/// Reports the password, or a token in the place of a user, of the address whose keyword is at `at`.
 pub(crate) fn find(text: &[u8], at: usize, spans: &mut Spans) {
+    match text[at] {
+        b'@' => return before_protocol(text, at, spans),
+        b'j' | b'J' => return oracle(text, at, spans),
+        b':' if text[at + 1] != b'/' => return password_file(text, at, spans),
+        _ => {}
+    }
     let from = at + 3;
     let end = address_end(text, from);
     if from >= end {
@@ -39,6 +49,69 @@ pub(crate) fn find(text: &[u8], at: usize, spans: &mut Spans) {
                 spans.push(from..from + at_sign, rules::URL_TOKEN);
             }
         }
+    }
+}
+
+/// `user:password@tcp(host)`, as drivers of Go and their like write it.
+fn before_protocol(text: &[u8], at: usize, spans: &mut Spans) {
+    let length = text[..at]
+        .iter()
+        .rev()
+        .take(256)
+        .take_while(|byte| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'' | b'`' | b'(' | b'='))
+        .count();
+    let word = &text[at - length..at];
+    if let Some(colon) = word.iter().position(|byte| *byte == b':')
+        && !word.contains(&b'/')
+        && colon > 0
+        && colon + 1 < word.len()
+        && !is_stand_in(&word[..colon], &word[colon + 1..])
+    {
+        spans.push(at - length + colon + 1..at, rules::URL_PASSWORD);
+    }
+}
+
+/// `jdbc:oracle:thin:user/password@host`.
+fn oracle(text: &[u8], at: usize, spans: &mut Spans) {
+    let from = at + "jdbc:oracle:".len();
+    let end = address_end(text, from);
+    let word = &text[from..end];
+    let Some(colon) = word.iter().position(|byte| *byte == b':') else {
+        return;
+    };
+    let Some(at_sign) = word.iter().rposition(|byte| *byte == b'@') else {
+        return;
+    };
+    let Some(slash) = word[colon + 1..at_sign.max(colon + 1)]
+        .iter()
+        .position(|byte| *byte == b'/')
+        .map(|slash| colon + 1 + slash)
+    else {
+        return;
+    };
+    if slash + 1 < at_sign && slash > colon + 1 && !is_stand_in(&word[colon + 1..slash], &word[slash + 1..at_sign]) {
+        spans.push(from + slash + 1..from + at_sign, rules::URL_PASSWORD);
+    }
+}
+
+/// `host:5432:database:user:password`, a line of the password file of PostgreSQL.
+fn password_file(text: &[u8], at: usize, spans: &mut Spans) {
+    let from = at + ":5432:".len();
+    let host = at > 0 && (text[at - 1].is_ascii_alphanumeric() || text[at - 1] == b'*');
+    let end = from
+        + text[from..]
+            .iter()
+            .take(256)
+            .take_while(|byte| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'' | b'`'))
+            .count();
+    let mut fields = text[from..end].splitn(3, |byte| *byte == b':');
+    if let (true, Some(database), Some(user), Some(password)) = (host, fields.next(), fields.next(), fields.next())
+        && !database.is_empty()
+        && !user.is_empty()
+        && password.len() >= 4
+        && !is_stand_in(user, password)
+    {
+        spans.push(end - password.len()..end, rules::URL_PASSWORD);
     }
 }
 

@@ -1,8 +1,9 @@
 //! Programs that take a secret as an argument without a name that says so: `mysql -pSECRET`, `curl -u user:SECRET`.
 
+use crate::header;
 use crate::rules;
 use crate::span::Spans;
-use crate::value;
+use crate::value::{self, Strength, Written};
 
 /// Where a program's secret stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,8 +16,14 @@ pub(crate) enum Kind {
     User(&'static str),
     /// Behind the percent sign: `-U user%SECRET`.
     Percent(&'static str),
+    /// Behind the slash of the first word that has one: `user/SECRET@database`.
+    Slash,
+    /// The cookies after the flag.
+    Cookies(&'static str),
     /// What follows the keyword itself.
     Here(usize),
+    /// What an `echo` before the keyword writes into it: `echo SECRET | docker login --password-stdin`.
+    Echoed,
 }
 
 /// The keywords, lower case; case does not matter.
@@ -54,6 +61,30 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("curl ", Kind::User("--user")),
     ("curl ", Kind::User("-U")),
     ("curl ", Kind::User("--proxy-user")),
+    ("curl ", Kind::Cookies("-b")),
+    ("curl ", Kind::Cookies("--cookie")),
+    ("sqlplus ", Kind::Slash),
+    ("sqlldr ", Kind::Slash),
+    ("expdp ", Kind::Slash),
+    ("impdp ", Kind::Slash),
+    ("openssl enc ", Kind::Next("-k")),
+    ("openssl aes-256-cbc ", Kind::Next("-k")),
+    ("security unlock-keychain ", Kind::Next("-p")),
+    ("security create-keychain ", Kind::Next("-p")),
+    ("security import ", Kind::Next("-P")),
+    ("gh secret set ", Kind::Next("--body")),
+    ("gh secret set ", Kind::Next("-b")),
+    ("signtool sign ", Kind::Next("/p")),
+    ("7za ", Kind::Glued("-p")),
+    ("7z x ", Kind::Glued("-p")),
+    ("7z a ", Kind::Glued("-p")),
+    ("7z e ", Kind::Glued("-p")),
+    ("unzip ", Kind::Next("-P")),
+    ("zip -", Kind::Next("-P")),
+    ("--password-stdin", Kind::Echoed),
+    ("sudo -s ", Kind::Echoed),
+    ("identified by ", Kind::Here(14)),
+    ("_password by ", Kind::Here(13)),
     ("clickhouse-client ", Kind::Next("--password")),
     ("snyk auth ", Kind::Here(10)),
     ("passin pass:", Kind::Here(12)),
@@ -78,12 +109,19 @@ impl Default for Seen {
 /// Reports the argument of the program whose name, by its place in [`KEYWORDS`], is at `at`.
 pub(crate) fn find(text: &[u8], at: usize, keyword: u8, seen: &mut Seen, spans: &mut Spans) {
     let kind = KEYWORDS[usize::from(keyword)].1;
-    if at > 0 && (text[at - 1].is_ascii_alphanumeric() || text[at - 1] == b'_') && !matches!(kind, Kind::Here(_)) {
+    if at > 0
+        && (text[at - 1].is_ascii_alphanumeric() || text[at - 1] == b'_')
+        && !matches!(kind, Kind::Here(_) | Kind::Echoed)
+    {
         return;
     }
     let flag = match kind {
         Kind::Here(length) => return report(text, at + length, spans),
-        Kind::Glued(flag) | Kind::Next(flag) | Kind::User(flag) | Kind::Percent(flag) => flag.as_bytes(),
+        Kind::Slash => return behind_slash(text, at, spans),
+        Kind::Echoed => return echoed(text, at, spans),
+        Kind::Glued(flag) | Kind::Cookies(flag) | Kind::Next(flag) | Kind::User(flag) | Kind::Percent(flag) => {
+            flag.as_bytes()
+        }
     };
     let end = text.len().min(at + REACH);
     let vain = &mut seen.0[usize::from(keyword)];
@@ -96,6 +134,10 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u8, seen: &mut Seen, spans: 
         let after = from + flag.len();
         match (kind, text.get(after)) {
             (Kind::Glued(_), Some(byte)) if !byte.is_ascii_whitespace() => return report(text, after, spans),
+            (Kind::Cookies(_), Some(b' ' | b'=')) => {
+                let (word, stop) = word_at(text, after + 1);
+                return header::cookies(text, word, stop, spans);
+            }
             (Kind::Next(_), Some(b' ' | b'=')) => return report(text, after + 1, spans),
             (Kind::User(_) | Kind::Percent(_), Some(byte)) => {
                 let separator = if matches!(kind, Kind::User(_)) { b':' } else { b'%' };
@@ -110,6 +152,43 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u8, seen: &mut Seen, spans: 
         }
     }
     *vain = end;
+}
+
+/// `sqlplus user/SECRET@database`: in the first word behind the program that is no flag and no path.
+fn behind_slash(text: &[u8], at: usize, spans: &mut Spans) {
+    let end = text.len().min(at + REACH);
+    let line = &text[at..end];
+    let mut from = 0;
+    while let Some(space) = memchr::memchr(b' ', &line[from..]) {
+        from += space + 1;
+        let (start, stop) = word_at(text, at + from);
+        let word = &text[start..stop];
+        if let Some(slash) = word.iter().position(|byte| *byte == b'/')
+            && slash > 0
+            && !matches!(word[0], b'-' | b'@' | b'.')
+        {
+            let password = start + slash + 1;
+            let sign = text[password..stop].iter().rposition(|byte| *byte == b'@');
+            return push(text, password, sign.map_or(stop, |sign| password + sign), spans);
+        }
+    }
+}
+
+/// What an `echo` wrote through the pipe before the keyword.
+fn echoed(text: &[u8], at: usize, spans: &mut Spans) {
+    let start = at.saturating_sub(REACH);
+    let lead = &text[start..at];
+    let Some(echo) = memchr::memmem::rfind(lead, b"echo ") else {
+        return;
+    };
+    let (mut from, mut end) = word_at(text, start + echo + 5);
+    while matches!(&text[from..end], b"-n" | b"-e" | b"-en" | b"-ne") {
+        (from, end) = word_at(text, end + 1);
+    }
+    let between = text.get(end..at).unwrap_or_default();
+    if between.contains(&b'|') && value::is_secret(&text[from..end], Strength::Password, Written::Stated) {
+        push(text, from, end, spans);
+    }
 }
 
 fn report(text: &[u8], from: usize, spans: &mut Spans) {

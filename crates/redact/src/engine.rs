@@ -120,7 +120,7 @@ impl Engine {
         keywords.extend(
             header::KEYWORDS
                 .iter()
-                .map(|(literal, kind)| folded(literal, "", Means::Header(*kind))),
+                .map(|(literal, kind)| folded(literal, header::next(*kind), Means::Header(*kind))),
         );
         keywords.extend(
             command::KEYWORDS
@@ -129,6 +129,11 @@ impl Engine {
                 .map(|((literal, _), keyword)| folded(literal, "", Means::Command(keyword))),
         );
         keywords.push(folded("://", "", Means::Address));
+        keywords.extend(
+            address::KEYWORDS
+                .iter()
+                .map(|literal| folded(literal, "", Means::Address)),
+        );
         let block = |literal: &[u8]| Keyword {
             literal: literal.to_vec(),
             fold: false,

@@ -11,6 +11,10 @@ pub(crate) enum Kind {
     Cookie,
     Bearer,
     Basic,
+    /// A private member of a JSON Web Key.
+    Jwk,
+    /// Base64 of user and password, as mail servers are given it.
+    Plain,
 }
 
 /// The keywords, lower case; case does not matter.
@@ -19,7 +23,23 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("cookie", Kind::Cookie),
     ("bearer ", Kind::Bearer),
     ("basic ", Kind::Basic),
+    ("auth plain ", Kind::Plain),
+    ("\"d\":", Kind::Jwk),
+    ("\"dp\":", Kind::Jwk),
+    ("\"dq\":", Kind::Jwk),
+    ("\"qi\":", Kind::Jwk),
+    ("\"p\":", Kind::Jwk),
+    ("\"q\":", Kind::Jwk),
+    ("\"k\":", Kind::Jwk),
 ];
+
+/// What may follow a keyword where it is short.
+pub(crate) fn next(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Jwk => " \"",
+        _ => "",
+    }
+}
 
 /// How far a header's value is read; what follows is another matcher's business.
 const LONGEST: usize = 16 * 1024;
@@ -38,6 +58,8 @@ pub(crate) fn find(text: &[u8], at: usize, kind: Kind, seen: &mut Seen, spans: &
         Kind::Cookie => ((), "cookie".len()),
         Kind::Bearer => return scheme_alone(text, at + "bearer ".len(), false, spans),
         Kind::Basic => return scheme_alone(text, at + "basic ".len(), true, spans),
+        Kind::Plain => return plain(text, at + "auth plain ".len(), spans),
+        Kind::Jwk => return jwk(text, at, spans),
     };
     let Some((from, to)) = header_value(text, at, at + length) else {
         return;
@@ -89,13 +111,27 @@ fn header_value(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)>
         _ if !quoted_name => around,
         _ => None,
     };
-    let end = text[at..limit]
-        .iter()
-        .position(|byte| {
-            *byte == b'\n' || *byte == b'\r' || Some(*byte) == quote || quote.is_none() && matches!(byte, b'"' | b'`')
-        })
-        .map_or(limit, |length| at + length);
-    Some((at, end))
+    let mut end = at;
+    while end < limit {
+        let byte = text[end];
+        if byte == b'\n' || byte == b'\r' || Some(byte) == quote {
+            break;
+        }
+        if quote.is_none() && matches!(byte, b'"' | b'`') {
+            // `username="ana"` is a parameter; any other quote ends what the header stands in.
+            let parameter = text[end - 1] == b'=' && byte == b'"';
+            match text[end + 1..limit]
+                .iter()
+                .position(|byte| *byte == b'"')
+                .filter(|_| parameter)
+            {
+                Some(length) => end += length + 1,
+                None => break,
+            }
+        }
+        end += 1;
+    }
+    Some((at, end.min(limit)))
 }
 
 fn spaces(text: &[u8], mut at: usize) -> usize {
@@ -131,6 +167,14 @@ fn authorization(text: &[u8], from: usize, to: usize, spans: &mut Spans) {
         && value.len() > first.len()
     {
         (spaces(text, from + first.len()), true)
+    } else if first.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+        && (2..=20).contains(&first.len())
+        && first[0].is_ascii_uppercase()
+        && (first.iter().filter(|byte| byte.is_ascii_digit()).count() < 4 || first.contains(&b'-'))
+        && words.next().is_some_and(|word| word.len() >= 8)
+    {
+        // A scheme of somebody's own.
+        (spaces(text, from + first.len()), false)
     } else {
         (from, false)
     };
@@ -164,7 +208,7 @@ fn word_end(text: &[u8], from: usize, to: usize) -> usize {
         .map_or(to, |length| from + length)
 }
 
-fn cookies(text: &[u8], from: usize, to: usize, spans: &mut Spans) {
+pub(crate) fn cookies(text: &[u8], from: usize, to: usize, spans: &mut Spans) {
     // `Set-Cookie: id=…; Path=/` holds attributes, `Cookie: a=…; b=…` more cookies.
     let mut at = from;
     while at < to {
@@ -217,8 +261,53 @@ fn scheme_alone(text: &[u8], from: usize, basic: bool, spans: &mut Spans) {
     }
 }
 
+/// A private member of a JSON Web Key: a long run of base64url under a name of one or two letters.
+fn jwk(text: &[u8], at: usize, spans: &mut Spans) {
+    let Some(colon) = text[at..].iter().take(6).position(|byte| *byte == b':') else {
+        return;
+    };
+    let quote = spaces(text, at + colon + 1);
+    if text.get(quote) != Some(&b'"') {
+        return;
+    }
+    let from = quote + 1;
+    let length = text[from..]
+        .iter()
+        .take(LONGEST)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        .count();
+    let head = &text[from..from + length.min(64)];
+    let many = |kind: fn(&u8) -> bool| head.iter().filter(|byte| kind(byte)).count() >= 2;
+    if length >= 22
+        && text.get(from + length) == Some(&b'"')
+        && many(u8::is_ascii_digit)
+        && many(u8::is_ascii_uppercase)
+        && many(u8::is_ascii_lowercase)
+    {
+        spans.push(from..from + length, rules::NAMED_SECRET);
+    }
+}
+
+/// `AUTH PLAIN` of mail: base64 of two or three texts, each after a zero.
+fn plain(text: &[u8], from: usize, spans: &mut Spans) {
+    use base64::Engine as _;
+    let length = text[from..]
+        .iter()
+        .take(1024)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='))
+        .count();
+    let body = text[from..from + length]
+        .split(|byte| *byte == b'=')
+        .next()
+        .unwrap_or_default();
+    let decoded = base64::engine::general_purpose::STANDARD_NO_PAD.decode(body);
+    if length >= 8 && decoded.is_ok_and(|plain| plain.contains(&0)) {
+        spans.push(from..from + length, rules::AUTHORIZATION);
+    }
+}
+
 /// Base64 of `user:password`.
-fn is_basic(token: &[u8]) -> bool {
+pub(crate) fn is_basic(token: &[u8]) -> bool {
     use base64::Engine as _;
     let body = token.trim_ascii_end();
     let body = &body[..body.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1)];

@@ -13,20 +13,23 @@
 //!
 //! The road of one line: `view` undoes escapes that could hide a secret; `gate` finds, in one cheap pass, the few places
 //! where a matcher must look; `shape`, `names`, `address`, `header`, `command`, `keyblock` and `known` look there and
-//! report spans; `span` merges them and cuts once. Each of these is linear in the length of the line.
+//! report spans, and `carry` what a name on the line before says; `span` merges them and cuts once. Each of these is linear in the length of the line.
 #![forbid(unsafe_code)]
 
 mod address;
+mod carry;
 mod command;
 mod custom;
 mod engine;
 mod error;
 mod gate;
 mod header;
+mod joint;
 mod keyblock;
 mod known;
 mod name;
 mod names;
+mod prefix;
 mod redactor;
 mod rules;
 mod scrubber;

@@ -217,6 +217,23 @@ const TAILS: &[&str] = &[
     "value",
 ];
 
+/// Words that end like passwords and are none.
+const NOT_PASSWORDS: &[&[u8]] = &[
+    b"bypass",
+    b"compass",
+    b"encompass",
+    b"overpass",
+    b"subpass",
+    b"surpass",
+    b"trespass",
+    b"underpass",
+    b"multipass",
+    b"renderpass",
+    b"onepass",
+    b"twopass",
+    b"prepass",
+];
+
 /// How much a name says about its value; `None` when it says nothing.
 pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     let mut words = Words::of(name);
@@ -229,6 +246,9 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     }
     let last = words.last()?;
     let before = words.back(1).unwrap_or_default();
+    if last == b"id" && before == b"session" {
+        return Some(Strength::Weak);
+    }
     if listed(ABOUT, last) {
         return None;
     }
@@ -238,12 +258,10 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         || ends("passphrase")
         || ends("passcode")
         || last == b"pwd"
-        || ends("userpass")
-        || ends("dbpass")
-        || ends("pgpass")
         || ends("dbpwd")
+        || ends("userpwd")
+        || ends("pass") && !NOT_PASSWORDS.contains(&last)
         || ends("passwords")
-        || last == b"pass"
         || last == b"pw" && words.len > 1
     {
         return (before != b"no" && before != b"forgot" && before != b"reset").then_some(Strength::Password);
@@ -284,7 +302,26 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         return Some(Strength::Token);
     }
     if last == b"key" || last == b"keys" {
-        return if words.len == 1 || before == b"public" || before == b"publishable" {
+        const OPEN: [&[u8]; 17] = [
+            b"public",
+            b"publishable",
+            b"cache",
+            b"restore",
+            b"partition",
+            b"sort",
+            b"row",
+            b"primary",
+            b"foreign",
+            b"unique",
+            b"composite",
+            b"group",
+            b"idempotency",
+            b"dedup",
+            b"range",
+            b"lock",
+            b"object",
+        ];
+        return if words.len == 1 || OPEN.contains(&before) || before.ends_with(b"cache") {
             None
         } else if listed(KEYS, before)
             || KEYS
@@ -325,7 +362,18 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     ];
     // These are headers, which `header` reads.
     let header = last == b"cookie" && (words.len == 1 || before == b"set");
-    (weak.contains(&last) && !header).then_some(Strength::Weak)
+    let counted: [&[u8]; 8] = [
+        b"max",
+        b"min",
+        b"num",
+        b"total",
+        b"input",
+        b"output",
+        b"prompt",
+        b"completion",
+    ];
+    let several = last == b"tokens" && !counted.contains(&before);
+    ((weak.contains(&last) || several) && !header).then_some(Strength::Weak)
 }
 
 fn listed(list: &[&str], word: &[u8]) -> bool {
@@ -419,7 +467,8 @@ mod tests {
             ("tokenType", None),
             ("publicKey", None),
             ("STRIPE_SECRET_KEY", Some(Strength::Token)),
-            ("cacheKey", Some(Strength::Weak)),
+            ("cacheKey", None),
+            ("partnerKey", Some(Strength::Weak)),
             ("key", None),
             ("secretName", None),
             ("AWS_SECRET_ACCESS_KEY", Some(Strength::Token)),

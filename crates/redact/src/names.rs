@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use crate::joint::{self, Beside, Name, in_name, quote_at, skip_spaces};
 use crate::name::{self, LONGEST};
 use crate::rules;
 use crate::span::Spans;
@@ -32,6 +33,7 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("private-key", ""),
     ("privatekey", ""),
     ("key", "=:\"'>\\"),
+    (" key", " :="),
     ("_key_", ""),
     ("auth", "=:\"'>\\"),
     ("credential", ""),
@@ -42,6 +44,7 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("mnemonic", ""),
     ("cookie", "=:\"'>"),
     ("jwt", "=:\"'>_"),
+    ("_auth", "= :"),
     ("_pat", "=:\"'>"),
     ("_dsn", "=:\"'>"),
     ("salt", "=:\"'>"),
@@ -52,6 +55,11 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("-sid", "=:\"'"),
     (".sid", "=:\"'"),
     ("otp=", ""),
+    ("code=", ""),
+    ("session_id", ""),
+    ("session-id", ""),
+    ("sessionid", ""),
+    ("apiversion", ""),
     ("hmac", "=:\"'>"),
 ];
 
@@ -67,11 +75,34 @@ pub(crate) struct Seen {
     judged: [(usize, usize, Option<Strength>); 8],
     /// Where a long value that was not secret ends.
     dull: usize,
+    /// What the text leaves open for the lines after it.
+    pub(crate) open: Option<Open>,
+}
+
+/// A name whose value is on one of the next lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Open {
+    /// It is the next line, or the items of a list below: `password:`. The name stands at this column.
+    Value { strength: Strength, column: usize },
+    /// It is every line that is further in: `private_key: |`.
+    Block { strength: Strength, column: usize },
+    /// It is in quotes up to a bracket: `"tokens": [`.
+    List { strength: Strength },
+    /// It is the next word: `--password \\`.
+    Word,
+    /// It is under a key such as `value`: `- name: DB_PASSWORD`.
+    Pair,
+    /// It is the text of an element: `<password>`.
+    Element,
+    /// It goes on up to this quote.
+    Quote { quote: u8 },
+    /// A manifest begins, which may be that of a Kubernetes secret; `sure` when it says that it is one.
+    Manifest { sure: bool },
 }
 
 /// What may end a bare value beside white space.
 #[derive(Clone, Copy)]
-enum Stops {
+pub(crate) enum Stops {
     Nothing,
     Query,
     Text,
@@ -100,7 +131,7 @@ impl Seen {
         slot.2
     }
 
-    fn token_end(&mut self, text: &[u8], from: usize, stops: Stops) -> usize {
+    pub(crate) fn token_end(&mut self, text: &[u8], from: usize, stops: Stops) -> usize {
         let (start, end) = self.tokens[stops as usize];
         if start <= from && from < end {
             return end;
@@ -111,7 +142,7 @@ impl Seen {
     }
 
     /// The end of a quoted value, past escaped quotes.
-    fn closing(&mut self, text: &[u8], from: usize, quote: u8) -> Option<usize> {
+    pub(crate) fn closing(&mut self, text: &[u8], from: usize, quote: u8) -> Option<usize> {
         let slot = &mut self.unclosed[usize::from(quote == b'\'') + 2 * usize::from(quote == b'`')];
         if slot.is_some_and(|open| open <= from) {
             return None;
@@ -124,12 +155,10 @@ impl Seen {
     }
 }
 
-fn in_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
-}
-
 /// Reports the value of the name at `at`, if it is one and has one.
 pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
+    // Where a space is part of the keyword, the name begins behind it.
+    let at = at + usize::from(text[at] == b' ');
     if seen.start <= at && at < seen.end {
         return;
     }
@@ -149,26 +178,181 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
     while start < end && matches!(text[start], b'-' | b'.') {
         start += 1;
     }
-    let name = &text[start..end];
-    let Some(strength) = seen.strength(text, start, end) else {
+    if let Some(sure) = manifest(text, start, end) {
+        seen.open = Some(Open::Manifest { sure });
         return;
-    };
+    }
     let dashes = start - whole;
-    if let Some((range, written)) = value_after(text, start, end, dashes, strength, seen) {
-        judge(text, range, strength, written, name, seen, spans);
+    let (start, strength) = match spaced(text, start, end) {
+        Some((word, strength)) => (word, Some(strength)),
+        None if is_query(text, start, end) => (start, Some(Strength::Weak)),
+        None => (start, seen.strength(text, start, end)),
+    };
+    let Some(strength) = strength else { return };
+    let word = &text[start..end];
+    let name = Name {
+        start,
+        end,
+        dashes,
+        strength,
+        variable: word.len() >= 5 && word.contains(&b'_') && !word.iter().any(u8::is_ascii_lowercase),
+    };
+    match joint::beside(text, name, seen) {
+        Beside::Nothing => {
+            if names_a_pair(text, name) {
+                seen.open = Some(Open::Pair);
+            }
+        }
+        Beside::Below(open) => seen.open = Some(open),
+        Beside::Value(range, written) => {
+            let end = range.end;
+            judge(text, range, name, written, seen, spans);
+            // A change shows both: `~ password = "old" -> "new"`.
+            if written == Written::Quoted && text.get(end + 1..end + 5) == Some(b" -> ") {
+                let at = end + 5;
+                if let Some(quote) = quote_at(text, at)
+                    && let Some(close) = seen.closing(text, at + 1, quote)
+                {
+                    judge(text, at + 1..close, name, written, seen, spans);
+                }
+            }
+        }
+        Beside::List(range) => items(text, range, strength, spans),
     }
 }
 
-fn judge(
-    text: &[u8],
-    range: Range<usize>,
-    strength: Strength,
-    written: Written,
-    name: &[u8],
-    seen: &mut Seen,
-    spans: &mut Spans,
-) {
+/// `kind: Secret` says that a Kubernetes secret is here, `apiVersion: v1` that one may be.
+fn manifest(text: &[u8], start: usize, end: usize) -> Option<bool> {
+    match &text[start..end] {
+        b"Secret" => {
+            let lead = text[start.saturating_sub(12)..start]
+                .strip_suffix(b"\"")
+                .unwrap_or(&text[start.saturating_sub(12)..start]);
+            let lead = lead.trim_ascii_end();
+            (lead.ends_with(b"kind:") || lead.ends_with(b"\"kind\":")).then_some(true)
+        }
+        b"apiVersion" => Some(false),
+        _ => None,
+    }
+}
+
+/// Names of two words with a space between, as people write them: `API key`, `Unseal Key 1`.
+fn spaced(text: &[u8], start: usize, end: usize) -> Option<(usize, Strength)> {
+    let word = &text[start..end];
+    if !(word.eq_ignore_ascii_case(b"key") || word.eq_ignore_ascii_case(b"keys")) || start < 4 {
+        return None;
+    }
+    if text[start - 1] != b' ' {
+        return None;
+    }
+    const FIRST: [&[u8]; 14] = [
+        b"api",
+        b"access",
+        b"secret",
+        b"private",
+        b"encryption",
+        b"signing",
+        b"master",
+        b"auth",
+        b"admin",
+        b"account",
+        b"license",
+        b"unseal",
+        b"recovery",
+        b"shared",
+    ];
+    let length = text[..start - 1]
+        .iter()
+        .rev()
+        .take(12)
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
+    let first = start - 1 - length;
+    FIRST
+        .iter()
+        .any(|known| text[first..start - 1].eq_ignore_ascii_case(known))
+        .then_some((first, Strength::Token))
+}
+
+/// `?key=` and `&code=`: a plain word, which as a parameter of an address holds a key.
+fn is_query(text: &[u8], start: usize, end: usize) -> bool {
+    matches!(&text[start..end], b"key" | b"code")
+        && start > 0
+        && matches!(text[start - 1], b'?' | b'&')
+        && text.get(end) == Some(&b'=')
+}
+
+/// Whether a name is itself the value of a key such as `name`, and ends its line, so that its value follows.
+fn names_a_pair(text: &[u8], name: Name) -> bool {
+    let mut rest = &text[name.end..text.len().min(name.end + 4)];
+    if text.len() > name.end + 4 {
+        return false;
+    }
+    let mut lead = &text[name.start.saturating_sub(32)..name.start];
+    for quote in [b'"', b'\''] {
+        if let (Some(inner), [first, more @ ..]) = (lead.strip_suffix(&[quote]), rest)
+            && *first == quote
+        {
+            (lead, rest) = (inner, more);
+        }
+    }
+    if !matches!(rest.trim_ascii(), b"" | b",") {
+        return false;
+    }
+    let lead = lead.trim_ascii_end();
+    let Some(lead) = lead.strip_suffix(b":").or_else(|| lead.strip_suffix(b"=")) else {
+        return false;
+    };
+    let lead = lead.trim_ascii_end();
+    let lead = lead.strip_suffix(b"\"").unwrap_or(lead);
+    let word = lead
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_alphanumeric())
+        .count();
+    [
+        &b"name"[..],
+        b"key",
+        b"id",
+        b"variable",
+        b"field",
+        b"parameterkey",
+        b"outputkey",
+        b"parametername",
+    ]
+    .iter()
+    .any(|known| lead[lead.len() - word..].eq_ignore_ascii_case(known))
+}
+
+/// The quoted values of a list.
+pub(crate) fn items(text: &[u8], range: Range<usize>, strength: Strength, spans: &mut Spans) {
+    let mut at = range.start;
+    while at < range.end {
+        at = skip_spaces(text, at, 64);
+        let Some(quote) = quote_at(text, at) else {
+            at += 1;
+            continue;
+        };
+        let Some(close) = closing(&text[..range.end], at + 1, quote) else {
+            return;
+        };
+        if value::is_secret(&text[at + 1..close], strength, Written::Stated) {
+            spans.push(at + 1..close, rule_of(strength));
+        }
+        at = close + 1;
+    }
+}
+
+pub(crate) fn rule_of(strength: Strength) -> u16 {
+    match strength {
+        Strength::Password => rules::PASSWORD,
+        Strength::Token | Strength::Weak => rules::NAMED_SECRET,
+    }
+}
+
+fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &mut Seen, spans: &mut Spans) {
     let mut range = range;
+    let strength = name.strength;
     // `Bearer abc`: the scheme stays.
     for scheme in [&b"bearer "[..], b"basic ", b"token ", b"apikey "] {
         if text.len() >= range.start + scheme.len()
@@ -185,8 +369,9 @@ fn judge(
     }
     let value = &text[range.clone()];
     // PWD and OLDPWD are where a shell stands.
-    if name.len() >= 3
-        && name[name.len() - 3..].eq_ignore_ascii_case(b"pwd")
+    let word = &text[name.start..name.end];
+    if word.len() >= 3
+        && word[word.len() - 3..].eq_ignore_ascii_case(b"pwd")
         && (value[0] == b'/' || value.get(1) == Some(&b':'))
     {
         return;
@@ -199,207 +384,24 @@ fn judge(
         value
     };
     // A variable of the environment is set to a value and to nothing else, however plain the value looks.
-    let variable = name.len() >= 5 && name.contains(&b'_') && !name.iter().any(u8::is_ascii_lowercase);
     let set =
         written == Written::Assigned || written == Written::Quoted && range.start >= 2 && text[range.start - 2] == b'=';
-    let plainly = strength == Strength::Token && variable && set && value.len() >= 8 && !value::is_filler(value);
+    let plainly = strength == Strength::Token && name.variable && set && value.len() >= 8 && !value::is_filler(value);
+    // What is set in quotes is seldom a sentence, least of all one with digits.
+    let phrase = strength == Strength::Password
+        && set
+        && value.len() >= 8
+        && (name.variable || value.iter().any(u8::is_ascii_digit))
+        && !value::is_placeholder(value);
     if value::is_secret(value, strength, written)
+        || phrase
         || plainly && value::is_secret(value, Strength::Password, Written::Assigned)
+        || word.ends_with(b"auth") && crate::header::is_basic(value)
     {
-        let rule = match strength {
-            Strength::Password => rules::PASSWORD,
-            Strength::Token | Strength::Weak => rules::NAMED_SECRET,
-        };
-        spans.push(range, rule);
+        spans.push(range, rule_of(strength));
     } else if long {
         seen.dull = range.end;
     }
-}
-
-fn skip_spaces(text: &[u8], mut at: usize, most: usize) -> usize {
-    let limit = (at + most).min(text.len());
-    while at < limit && matches!(text[at], b' ' | b'\t') {
-        at += 1;
-    }
-    at
-}
-
-fn quote_at(text: &[u8], at: usize) -> Option<u8> {
-    text.get(at).copied().filter(|byte| matches!(byte, b'"' | b'\'' | b'`'))
-}
-
-/// Where the value of the name at `start..end` stands and how it is written.
-fn value_after(
-    text: &[u8],
-    start: usize,
-    end: usize,
-    dashes: usize,
-    strength: Strength,
-    seen: &mut Seen,
-) -> Option<(Range<usize>, Written)> {
-    let before = start.checked_sub(dashes + 1).map(|at| text[at]);
-    let mut at = end;
-    let quoted_name = quote_at(text, at).is_some_and(|quote| before == Some(quote));
-    if quoted_name || text.get(at) == Some(&b']') && matches!(before, Some(b'[' | b'"' | b'\'')) {
-        at += 1;
-        if text.get(at) == Some(&b']') {
-            at += 1;
-        }
-    }
-    // <password>value</password>
-    if text.get(at) == Some(&b'>') && matches!(before, Some(b'<' | b':')) {
-        let value = at + 1;
-        let length = text[value..]
-            .iter()
-            .take(4096)
-            .position(|byte| matches!(byte, b'<' | b'\n'))?;
-        return Some((trim(text, value..value + length), Written::Quoted));
-    }
-    let joined = skip_spaces(text, at, 64);
-    let written = match text.get(joined)? {
-        b'=' => match text.get(joined + 1) {
-            Some(b'=') => return None,
-            Some(b'>') => {
-                at = joined + 2;
-                Written::Stated
-            }
-            _ => {
-                at = joined + 1;
-                if joined > end || text.get(at) == Some(&b' ') {
-                    Written::Stated
-                } else {
-                    Written::Assigned
-                }
-            }
-        },
-        b':' => {
-            at = joined + 1;
-            match text.get(at) {
-                Some(b'=') => at += 1,
-                // Rust and C++ paths, `token://`.
-                Some(b':') | Some(b'/') if strength != Strength::Password => return None,
-                _ => {}
-            }
-            Written::Stated
-        }
-        // {"name": "DB_PASSWORD", "value": "…"} and <add key="Password" value="…">
-        b',' | b'v' | b'V' if quoted_name => {
-            let mut next = joined;
-            while next < text.len() && next < joined + 16 && matches!(text[next], b',' | b' ' | b'\n' | b'"' | b'\'') {
-                next += 1;
-            }
-            if !text
-                .get(next..next + 5)
-                .is_some_and(|word| word.eq_ignore_ascii_case(b"value"))
-            {
-                return None;
-            }
-            next += 5;
-            if quote_at(text, next).is_some() {
-                next += 1;
-            }
-            next = skip_spaces(text, next, 8);
-            if !matches!(text.get(next), Some(b':' | b'=')) {
-                return None;
-            }
-            at = next + 1;
-            Written::Stated
-        }
-        // --password value; and in netrc: machine … login … password …
-        _ if joined > end
-            && (dashes > 0 && !quoted_name || strength == Strength::Password && is_netrc(text, start)) =>
-        {
-            at = joined;
-            if text.get(at) == Some(&b'-') {
-                return None;
-            }
-            Written::Assigned
-        }
-        // "your password is x7…"
-        b'i' if joined > end && strength != Strength::Weak && text[joined..].starts_with(b"is ") => {
-            let value = joined + 3;
-            let stop = seen.token_end(text, value, Stops::Text);
-            let stop = if stop > value && matches!(text[stop - 1], b'.' | b'!') {
-                stop - 1
-            } else {
-                stop
-            };
-            let digits = text[value..stop].iter().any(u8::is_ascii_digit);
-            return (digits && stop - value >= 6).then_some((value..stop, Written::Stated));
-        }
-        _ => return None,
-    };
-    let spaced = at;
-    at = skip_spaces(text, at, 64);
-    // Tags and types of YAML: `password: !!str value`.
-    if text[at..].starts_with(b"!!str ") {
-        at += 6;
-    }
-    if let Some(quote) = quote_at(text, at) {
-        let value = at + 1;
-        return match seen.closing(text, value, quote) {
-            Some(close) => Some((value..close, Written::Quoted)),
-            // The quote closes on another line, or never: the word after it goes.
-            None => Some((value..seen.token_end(text, value, Stops::Nothing), Written::Quoted)),
-        };
-    }
-    if at > spaced && written == Written::Assigned {
-        return None;
-    }
-    let query = matches!(before, Some(b'?' | b'&'));
-    // A line of `env` or of a dotenv file: whatever stands behind `=` belongs to the value.
-    let alone = written == Written::Assigned && dashes == 0 && begins_line(text, start);
-    let stops = if query {
-        Stops::Query
-    } else if alone {
-        Stops::Nothing
-    } else {
-        Stops::Text
-    };
-    let mut stop = seen.token_end(text, at, stops);
-    if alone && at < stop && matches!(text[stop - 1], b'"' | b'\'') {
-        stop -= 1;
-    }
-    Some((at..stop, written))
-}
-
-/// Whether a name is the first thing in its line, but for `export` and its like or a prompt.
-fn begins_line(text: &[u8], start: usize) -> bool {
-    let from = text[..start]
-        .iter()
-        .rev()
-        .take(64)
-        .position(|byte| *byte == b'\n')
-        .map_or(start.saturating_sub(64), |back| start - back);
-    let lead = text[from..start].trim_ascii();
-    lead.is_empty()
-        || [
-            &b"export"[..],
-            b"set",
-            b"declare -x",
-            b"ENV",
-            b"ARG",
-            b"+",
-            b"$",
-            b"+ export",
-            b"$ export",
-            b"setenv",
-        ]
-        .contains(&lead)
-        || lead.first() == Some(&b'#') && !lead.contains(&b'=')
-}
-
-fn is_netrc(text: &[u8], start: usize) -> bool {
-    let from = start.saturating_sub(200);
-    let lead = &text[from..start];
-    memchr::memmem::find(lead, b"machine ").is_some()
-        || memchr::memmem::find(lead, b"login ").is_some()
-        || lead.trim_ascii().is_empty()
-            && text.get(start..start + 9).is_some_and(|word| word == b"password ")
-            && text[start + 9..]
-                .iter()
-                .take(200)
-                .all(|byte| !byte.is_ascii_whitespace())
 }
 
 /// Where a bare value ends: at white space, at one of `stops`, or at an escaped newline or quote.
@@ -429,14 +431,4 @@ fn closing(text: &[u8], from: usize, quote: u8) -> Option<usize> {
         }
     }
     None
-}
-
-fn trim(text: &[u8], mut range: Range<usize>) -> Range<usize> {
-    while range.start < range.end && text[range.start].is_ascii_whitespace() {
-        range.start += 1;
-    }
-    while range.end > range.start && text[range.end - 1].is_ascii_whitespace() {
-        range.end -= 1;
-    }
-    range
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use log_model::{Masked, SafeText};
 
+use crate::carry::Carry;
 use crate::custom::CustomRule;
 use crate::engine::{Engine, Scratch};
 use crate::keyblock::KeyBlock;
 use crate::known::Known;
+use crate::names::Open;
 use crate::redactor::Redactor;
 use crate::rules;
 use crate::span::{self, Spans};
@@ -32,6 +34,7 @@ pub struct Scrubber {
     version: u64,
     known: Arc<Known>,
     block: KeyBlock,
+    carry: Carry,
     work: Work,
 }
 
@@ -42,6 +45,8 @@ struct Work {
     decoded: View,
     twice: View,
     squeezed: View,
+    /// What the text itself, not a view of it, leaves open for the lines after it.
+    open: Option<Open>,
 }
 
 impl fmt::Debug for Scrubber {
@@ -60,6 +65,7 @@ impl Scrubber {
             version,
             known,
             block: KeyBlock::default(),
+            carry: Carry::default(),
             work: Work::default(),
         }
     }
@@ -75,6 +81,8 @@ impl Scrubber {
         self.work.spans.clear();
         let begins = self.work.find(line.as_bytes(), &self.known, self.redactor.custom());
         self.block.find(line.as_bytes(), begins, &mut self.work.spans);
+        let open = self.work.open.take();
+        self.carry.find(line.as_bytes(), open, &mut self.work.spans);
         {
             let redactor = &self.redactor;
             self.work
@@ -82,9 +90,10 @@ impl Scrubber {
         }
     }
 
-    /// Whether a private key has begun and not ended, so that an unfinished line must not be shown yet.
+    /// Whether a private key or the value of a name has begun on a line before and not ended, so that an unfinished line
+    /// must not be shown yet.
     pub fn holds_open(&self) -> bool {
-        self.block.is_open()
+        self.block.is_open() || self.carry.is_open()
     }
 }
 
@@ -98,8 +107,10 @@ impl Work {
             decoded,
             twice,
             squeezed,
+            open,
         } = self;
         let begins = look(raw, known, custom, scratch, squeezed, spans);
+        *open = scratch.names.open.take();
         if !decoded.decode(raw) {
             return begins;
         }

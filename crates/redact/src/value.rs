@@ -178,7 +178,7 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         b'%' if value.len() <= 3 || last == b'%' && name_like(&value[1..value.len() - 1]) => return true,
         b'<' | b'{' | b'#' if matches!(last, b'>' | b'}') => return true,
         b'<' if value.len() > 1 && value[1].is_ascii_alphabetic() => return true,
-        b'{' if value.starts_with(b"{{") => return true,
+        b'{' if value.starts_with(b"{{") || value.len() > 1 && name_like(&value[1..]) => return true,
         b'[' if last == b']' => return true,
         _ => {}
     }
@@ -344,7 +344,10 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
                     && !(made.spaces > 0 && made.is_plain_words())
             }
             Written::Stated => {
-                length >= 4 && (!made.is_plain_words() || made.mixes_cases(length)) && !is_reference(head)
+                length >= 4
+                    && !is_call(head)
+                    && (!made.is_plain_words() || made.mixes_cases(length))
+                    && !is_reference(head)
             }
         },
         Strength::Token => {
@@ -371,7 +374,11 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
                 && entropy(head) >= 3.3
         }
     };
-    likely && !is_placeholder(value) && !is_path_or_link(head) && (strength == Strength::Password || !is_filler(head))
+    likely
+        && !(strength != Strength::Password && is_algorithm(head))
+        && !is_placeholder(value)
+        && !is_path_or_link(head)
+        && (strength == Strength::Password || !is_filler(head))
 }
 
 /// `req.headers.token`, `config.apiKey`, `this.secret`: words joined by dots, no digits.
@@ -382,6 +389,41 @@ fn is_reference(value: &[u8]) -> bool {
             let part = part.strip_suffix(b"()").unwrap_or(part);
             !part.is_empty() && part.len() < 24 && part.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
         })
+}
+
+/// `input("…`, `z.string(`, `(sensitive`: what begins as a call or a remark, where a value might stand.
+fn is_call(value: &[u8]) -> bool {
+    value
+        .iter()
+        .position(|byte| !(byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.')))
+        .is_some_and(|at| value[at] == b'(')
+}
+
+/// `AES-256-GCM`, `RS256`, `HMAC-SHA256`: how something is encrypted, not with what.
+fn is_algorithm(value: &[u8]) -> bool {
+    const BEGINS: [&[u8]; 14] = [
+        b"aes",
+        b"rsa",
+        b"hmac",
+        b"sha",
+        b"ed25519",
+        b"ecdsa",
+        b"hs256",
+        b"hs512",
+        b"rs256",
+        b"es256",
+        b"argon2",
+        b"chacha20",
+        b"md5",
+        b"pbkdf2",
+    ];
+    value.len() <= 24
+        && BEGINS
+            .iter()
+            .any(|begin| value.len() >= begin.len() && value[..begin.len()].eq_ignore_ascii_case(begin))
+        && value
+            .split(|byte| matches!(byte, b'-' | b'_' | b'/' | b':'))
+            .all(|part| part.len() <= 8)
 }
 
 fn is_code(value: &[u8]) -> bool {

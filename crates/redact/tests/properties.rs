@@ -103,7 +103,7 @@ proptest! {
         let redactor = Redactor::builder().build().unwrap();
         let mut used = redactor.scrubber();
         used.scrub(&before);
-        if before.contains("BEGIN") || before.contains("PuTTY") {
+        if used.holds_open() || before.contains("BEGIN") || before.contains("PuTTY") {
             return Ok(());
         }
         prop_assert_eq!(used.scrub(&line), redactor.scrubber().scrub(&line));
