@@ -48,7 +48,7 @@ fn knowing<'a>(known: impl IntoIterator<Item = &'a String>) -> Result<Redactor, 
 
 fn list_rules(redactor: &Redactor, out: &mut impl Write) -> std::io::Result<()> {
     for rule in redactor.rules() {
-        writeln!(
+        write!(
             out,
             "{:<44}  {:<44}  {:<14}  {}",
             rule.id.as_str(),
@@ -56,6 +56,11 @@ fn list_rules(redactor: &Redactor, out: &mut impl Write) -> std::io::Result<()> 
             rule.group,
             rule.source
         )?;
+        if rule.checksum.is_empty() {
+            writeln!(out)?;
+        } else {
+            writeln!(out, "  checksum: {}", rule.checksum)?;
+        }
     }
     Ok(())
 }

@@ -18,6 +18,7 @@
 
 mod address;
 mod carry;
+mod checksum;
 mod command;
 mod custom;
 mod engine;

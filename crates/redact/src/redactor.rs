@@ -12,7 +12,7 @@ use crate::custom::CustomRule;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::known::{Known, Registered};
-use crate::rules::Group;
+use crate::rules::{self, Group};
 use crate::scrubber::{Scrubbed, Scrubber};
 
 /// What is to be hidden: the built-in rules, rules of one's own, and values known to be secret.
@@ -51,6 +51,8 @@ pub struct RuleInfo<'r> {
     pub group: Group,
     /// Where the format is documented: an address, or a sentence for rules that are not a vendor's.
     pub source: &'r str,
+    /// The checksum that the format carries, in words; empty where it carries none.
+    pub checksum: &'r str,
 }
 
 impl Redactor {
@@ -85,17 +87,20 @@ impl Redactor {
 
     /// Every rule, in the order in which one of them is named where several agree.
     pub fn rules(&self) -> impl Iterator<Item = RuleInfo<'_>> {
-        let built_in = Engine::built_in().infos().iter().map(|info| RuleInfo {
+        let built_in = Engine::built_in().infos().iter().zip(rules::all());
+        let built_in = built_in.map(|(info, rule)| RuleInfo {
             id: &info.id,
             name: info.id.human_name(),
             group: info.group,
             source: info.source,
+            checksum: rule.checksum,
         });
         let custom = self.shared.custom.iter().map(|rule| RuleInfo {
             id: rule.id(),
             name: rule.id().human_name(),
             group: Group::Custom,
             source: "added by the service",
+            checksum: "",
         });
         built_in.chain(custom)
     }

@@ -3,9 +3,28 @@
 //! A pattern is text as in `sk_live_[A-Za-z0-9]{16,}`: literals, classes with a count, groups of literal alternatives
 //! `(a|b)`, `\K` where the hidden part begins, and `\b` at either end. There is no backtracking to speak of: a class takes
 //! its whole run, or exactly as many as it must when what follows could belong to the run as well.
+//!
+//! A pattern that begins with a class, as in `[a-f0-9]{32}-us[0-9]{1,2}`, has its keyword in the middle: what stands before
+//! it, at most [`LEAD`] characters, is matched backwards from there, takes as much as it may, and must not be the end of a
+//! longer run.
+//!
+//! In front of all may stand `(?…)` with words between commas: `i` when case means nothing, `mixed` when the hidden part
+//! must look drawn by chance (so that words joined by hyphens are not taken for a token), and `base62:N` or `routable` for
+//! the checksum that says where a token ends.
+
+use crate::checksum::Checksum;
 
 /// How many bytes two neighbouring runs of base64 may share before a keyword in them is taken for chance.
 const BLOB: usize = 24;
+
+/// How far before its keyword a match may begin.
+const LEAD: usize = 128;
+
+/// How much of a hidden part is judged for being drawn by chance.
+const JUDGED: usize = 64;
+
+/// The longest word.
+const WORD: usize = 18;
 
 /// The set of bytes a class holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,14 +115,46 @@ enum Left {
     NotBlob,
 }
 
+/// What stands in front of a pattern.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Flags {
+    fold: bool,
+    mixed: bool,
+    checksum: Option<Checksum>,
+}
+
+impl Flags {
+    fn of(pattern: &str) -> Result<(Self, &str), &'static str> {
+        let mut flags = Self::default();
+        let Some((words, rest)) = pattern.strip_prefix("(?").and_then(|rest| rest.split_once(')')) else {
+            return Ok((flags, pattern));
+        };
+        for word in words.split(',') {
+            match word.split_once(':') {
+                None if word == "i" => flags.fold = true,
+                None if word == "mixed" => flags.mixed = true,
+                None if word == "routable" => flags.checksum = Some(Checksum::Routable),
+                Some(("base62", length)) => {
+                    let length = length.parse().map_err(|_| "a length that is no number")?;
+                    flags.checksum = Some(Checksum::Base62(length));
+                }
+                _ => return Err("a word in front that means nothing"),
+            }
+        }
+        Ok((flags, rest))
+    }
+}
+
 /// One compiled pattern.
 #[derive(Debug, Clone)]
 pub(crate) struct Shape {
+    /// What stands before the keyword, nearest first.
+    lead: Vec<Part>,
     parts: Vec<Part>,
     left: Left,
     exact: bool,
     hidden_from: usize,
-    fold: bool,
+    flags: Flags,
 }
 
 impl Shape {
@@ -112,16 +163,14 @@ impl Shape {
     /// # Errors
     /// A sentence about what is wrong with it.
     pub(crate) fn compile(pattern: &str, classes: &mut Classes) -> Result<Vec<Self>, &'static str> {
-        let (fold, pattern) = pattern
-            .strip_prefix("(?i)")
-            .map_or((false, pattern), |rest| (true, rest));
+        let (flags, pattern) = Flags::of(pattern)?;
         expand(pattern)?
             .iter()
-            .map(|one| Self::compile_one(one, fold, classes))
+            .map(|one| Self::compile_one(one, flags, classes))
             .collect()
     }
 
-    fn compile_one(pattern: &str, fold: bool, classes: &mut Classes) -> Result<Self, &'static str> {
+    fn compile_one(pattern: &str, flags: Flags, classes: &mut Classes) -> Result<Self, &'static str> {
         let mut parts: Vec<Part> = Vec::new();
         let mut literal = Vec::new();
         let mut left = None;
@@ -156,7 +205,7 @@ impl Shape {
                     rest = &rest[close + 1..];
                 }
                 other if other.is_ascii() => {
-                    literal.push(if fold {
+                    literal.push(if flags.fold {
                         other.to_ascii_lowercase() as u8
                     } else {
                         other as u8
@@ -181,17 +230,39 @@ impl Shape {
         if !literal.is_empty() {
             parts.push(Part::Literal(literal));
         }
+        let mut lead = Vec::new();
+        if matches!(parts.first(), Some(Part::Run { .. })) {
+            let keyword = |part: &Part| matches!(part, Part::Literal(literal) if literal.len() >= 3);
+            let at = parts.iter().position(keyword).ok_or("has no literal of 3 characters")?;
+            lead = parts.drain(..at).rev().collect();
+            if hidden_from != 0 {
+                return Err("hides all that stands before its keyword");
+            }
+        }
         let Some(Part::Literal(keyword)) = parts.first() else {
-            return Err("must begin with a literal");
+            return Err("must hold a literal");
         };
         if keyword.len() < 3 {
             return Err("needs a literal of at least 3 characters first");
+        }
+        let longest = lead.iter().map(|part| match part {
+            Part::Literal(literal) => literal.len(),
+            Part::Run { most, .. } => *most,
+        });
+        if longest.fold(0, usize::saturating_add) > LEAD {
+            return Err("begins too far before its keyword");
         }
         // Base64 holds letters and digits only, so a keyword with a separator never appears in it by chance.
         let chance = keyword
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
-        let left = left.unwrap_or(if chance { Left::NotBlob } else { Left::Any });
+        let left = match left {
+            // What stands before the keyword is the match's own, and has its own beginning.
+            _ if !lead.is_empty() => Left::Any,
+            Some(left) => left,
+            None if chance => Left::NotBlob,
+            None => Left::Any,
+        };
         for pair in parts.windows(2) {
             if let [Part::Run { class, least, most }, Part::Literal(next)] = pair
                 && classes.set(*class).holds(next[0])
@@ -201,18 +272,19 @@ impl Shape {
             }
         }
         Ok(Self {
+            lead,
             parts,
             left,
             exact,
             hidden_from,
-            fold,
+            flags,
         })
     }
 
     /// The literal every match begins with, and whether its case matters not.
     pub(crate) fn keyword(&self) -> (&[u8], bool) {
         match &self.parts[0] {
-            Part::Literal(literal) => (literal, self.fold),
+            Part::Literal(literal) => (literal, self.flags.fold),
             Part::Run { .. } => unreachable!("a shape begins with a literal"),
         }
     }
@@ -241,7 +313,8 @@ impl Shape {
         match self.left {
             Left::Any => {}
             Left::Word => {
-                if at > 0 && (text[at - 1].is_ascii_alphanumeric() || text[at - 1] == b'_') {
+                let word = at > 0 && (text[at - 1].is_ascii_alphanumeric() || text[at - 1] == b'_');
+                if word && !after_escape(text, at) {
                     return None;
                 }
             }
@@ -266,7 +339,7 @@ impl Shape {
             match part {
                 Part::Literal(literal) => {
                     let found = text.get(here..here + literal.len())?;
-                    let same = if self.fold {
+                    let same = if self.flags.fold {
                         found.eq_ignore_ascii_case(literal)
                     } else {
                         found == &literal[..]
@@ -308,20 +381,80 @@ impl Shape {
                 }
             }
         }
-        (!crate::value::is_filler(&text[body.max(hidden)..here])).then_some(hidden..here)
+        if self.exact
+            && text
+                .get(here)
+                .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+        {
+            return None;
+        }
+        let begin = if self.lead.is_empty() {
+            hidden
+        } else {
+            self.lead(classes, text, at)?
+        };
+        if let Some(end) = self.flags.checksum.and_then(|sum| sum.end(text, at, body, here)) {
+            here = end;
+        }
+        // A full stop ends the sentence, not the token.
+        while text[here - 1] == b'.' && here > body {
+            here -= 1;
+        }
+        let judged = &text[body.max(hidden)..here];
+        if self.flags.mixed && !is_mixed(&judged[..judged.len().min(JUDGED)]) {
+            return None;
+        }
+        (!crate::value::is_filler(judged)).then_some(begin..here)
+    }
+
+    /// Where the match begins, when what should stand before the keyword does.
+    fn lead(&self, classes: &Classes, text: &[u8], keyword: usize) -> Option<usize> {
+        let mut here = keyword;
+        for part in &self.lead {
+            match part {
+                Part::Literal(literal) => {
+                    if !text[..here].ends_with(literal) {
+                        return None;
+                    }
+                    here -= literal.len();
+                }
+                Part::Run { class, least, most } => {
+                    let set = classes.set(*class);
+                    let found = text[..here]
+                        .iter()
+                        .rev()
+                        .take(*most)
+                        .take_while(|byte| set.holds(**byte));
+                    let length = found.count();
+                    if length < *least {
+                        return None;
+                    }
+                    here -= length;
+                }
+            }
+        }
+        // The end of a longer run is not the beginning of a token.
+        let Some(Part::Run { class, .. }) = self.lead.last() else {
+            return Some(here);
+        };
+        (here == 0 || !classes.set(*class).holds(text[here - 1]) || after_escape(text, here)).then_some(here)
     }
 
     /// A text that matches, its runs filled by `pick` from the class's members.
     #[cfg(test)]
     pub(crate) fn example(&self, classes: &Classes, mut pick: impl FnMut(&[u8]) -> u8) -> Vec<u8> {
         let mut text = Vec::new();
-        for part in &self.parts {
+        for part in self.lead.iter().rev().chain(&self.parts) {
             match part {
                 Part::Literal(literal) => text.extend_from_slice(literal),
                 Part::Run { class, least, most } => {
                     let members: Vec<u8> = classes.set(*class).bytes().collect();
                     let length = (*least).max(24.min(*most));
                     text.extend((0..length).map(|_| pick(&members)));
+                    if self.flags.mixed && members.contains(&b'7') {
+                        text.pop();
+                        text.push(b'7');
+                    }
                 }
             }
         }
@@ -342,6 +475,25 @@ impl Shape {
             .sum();
         &example[lead..]
     }
+}
+
+/// Whether an escaped line end or tab, as in `\n`, stands before: its letter is not the beginning of a word.
+fn after_escape(text: &[u8], at: usize) -> bool {
+    at >= 2 && text[at - 2] == b'\\' && matches!(text[at - 1], b'n' | b'r' | b't')
+}
+
+/// Whether letters look drawn by chance: a digit among them, many capitals among others, or more of them in a row than
+/// words have. Of 24 random letters and digits one in a thousand fails; words joined by hyphens, underscores or capitals
+/// have none of this.
+fn is_mixed(text: &[u8]) -> bool {
+    let count = |kind: fn(&u8) -> bool| text.iter().filter(|byte| kind(byte)).count();
+    let (upper, lower) = (count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase));
+    let letters = upper + lower;
+    count(u8::is_ascii_digit) > 0
+        || upper * 3 >= letters && lower * 6 >= letters
+        || text
+            .chunk_by(|a, b| a.is_ascii_uppercase() == b.is_ascii_uppercase() && b.is_ascii_alphabetic())
+            .any(|piece| piece.len() > WORD)
 }
 
 /// Writes out the groups: `a(b|c)d` becomes `abd` and `acd`.

@@ -1,0 +1,144 @@
+//! Continuous integration and automation.
+
+use super::{Group, Rule};
+
+const fn row(id: &'static str, source: &'static str, patterns: &'static [&'static str]) -> Rule {
+    Rule::new(id, Group::Automation, source, patterns)
+}
+
+pub(super) const ROWS: &[Rule] = &[
+    row(
+        "circleci-token",
+        "https://circleci.com/docs/managing-api-tokens",
+        &[r"CCI(PAT|PRJ|RT)_[A-Za-z0-9]{16,}_[A-Za-z0-9]{30,}"],
+    ),
+    row(
+        "buildkite-token",
+        "https://buildkite.com/docs/platform/security/tokens",
+        &[
+            r"\bbkua_[a-z0-9]{40,}",
+            r"\bbk(aa|at|ct|pt|aj|ar|pi|pr)_[A-Za-z0-9_.-]{30,}",
+        ],
+    ),
+    row(
+        "harness-token",
+        "https://developer.harness.io/docs/platform/automation/api/add-and-manage-api-keys",
+        &[r"\b(pat|sat).[A-Za-z0-9_-]{22}.[a-f0-9]{24}.[A-Za-z0-9]{20}"],
+    ),
+    row(
+        "octopus-key",
+        "https://octopus.com/docs/octopus-rest-api/how-to-create-an-api-key",
+        &[r"(?mixed)\bAPI-[A-Z0-9]{25,32}\b"],
+    ),
+    row(
+        "postman-key",
+        "https://learning.postman.com/docs/developer/postman-api/authentication",
+        &[r"PMAK-[a-fA-F0-9]{24}-[a-fA-F0-9]{34}", r"PMAT-[A-Z0-9]{26}"],
+    ),
+    row(
+        "prefect-key",
+        "https://docs.prefect.io/v3/how-to-guides/cloud/manage-users/api-keys",
+        &[r"\bpn(u|b)_[A-Za-z0-9]{36}"],
+    ),
+    row(
+        "dbt-token",
+        "https://docs.getdbt.com/docs/dbt-cloud-apis/authentication",
+        &[r"(?mixed)\bdbt(u|c|s)_[A-Za-z0-9_=-]{36,}"],
+    ),
+    row(
+        "codefresh-key",
+        "https://codefresh.io/docs/docs/integrations/codefresh-api",
+        &[r"CF_API_KEY=\K[a-f0-9]{24}.[a-f0-9]{32}"],
+    ),
+    row(
+        "jenkins-crumb",
+        "https://www.jenkins.io/doc/book/security/csrf-protection",
+        &[r"(?i)jenkins-crumb: \K[a-f0-9]{32,}"],
+    ),
+    row(
+        "teamcity-token",
+        "https://www.jetbrains.com/help/teamcity/configuring-your-user-profile.html#Managing+Access+Tokens",
+        &[r"eyJ0eXAiOiAiVENWMiJ9.[A-Za-z0-9_-]{30,}.[A-Za-z0-9_-]{20,}"],
+    ),
+    row(
+        "jetbrains-permanent-token",
+        "https://www.jetbrains.com/help/hub/manage-permanent-tokens.html",
+        &[r"\bperm(:|-)[A-Za-z0-9=+/-]{4,}.[A-Za-z0-9=+/-]{4,}.[A-Za-z0-9]{20,}"],
+    ),
+    row(
+        "dagster-token",
+        "https://docs.dagster.io/deployment/dagster-plus/management/tokens",
+        &[
+            r"Dagster-Cloud-Api-Token: \K[A-Za-z0-9:_-]{20,}",
+            r"\b(user|agent):[a-z0-9-]{3,40}:[a-f0-9]{32}\b",
+        ],
+    ),
+    row(
+        "apollo-key",
+        "https://www.apollographql.com/docs/graphos/platform/access-management/api-keys",
+        &[
+            r"\bservice:[A-Za-z0-9_-]{2,60}:[A-Za-z0-9_-]{16,}",
+            r"\buser:(gh|sf|fh).[A-Za-z0-9-]{8,}:[A-Za-z0-9_-]{16,}",
+        ],
+    ),
+    row(
+        "n8n-key",
+        "https://docs.n8n.io/api/authentication",
+        &[r"n8n_api_[a-f0-9]{40,}"],
+    ),
+    row(
+        "pipedream-key",
+        "https://pipedream.com/docs/rest-api/auth",
+        &[r"\bpd_api_[a-f0-9]{32,}"],
+    ),
+    row(
+        "spacelift-key",
+        "https://docs.spacelift.io/integrations/api",
+        &[r"SPACELIFT_API_KEY_SECRET=\K[a-f0-9]{64}"],
+    ),
+    row(
+        "codeclimate-token",
+        "https://docs.codeclimate.com/docs/finding-your-test-coverage-token",
+        &[r"CC_TEST_REPORTER_ID=\K[a-f0-9]{64}"],
+    ),
+    row(
+        "browserstack-url",
+        "https://www.browserstack.com/docs/automate/selenium/getting-started",
+        &[r"BROWSERSTACK_ACCESS_KEY=\K[A-Za-z0-9]{18,}"],
+    ),
+    row(
+        "percy-token",
+        "https://www.browserstack.com/docs/percy/take-percy-snapshots/overview",
+        &[r"\b(web|app|auto|generic)_[a-f0-9]{60,64}\b"],
+    ),
+    row(
+        "apify-token",
+        "https://docs.apify.com/platform/integrations/api",
+        &[r"apify_(api|ui|proxy|webhook|integration|run|actor_run|run_proxy)_[A-Za-z0-9]{30,}"],
+    ),
+    row(
+        "block-protocol-key",
+        "https://blockprotocol.org/docs/hub/api",
+        &[r"\bb10ck5.[a-f0-9]{32}.[a-f0-9-]{36}"],
+    ),
+    row(
+        "settlemint-token",
+        "https://console.settlemint.com/documentation",
+        &[r"\bsm_(aat|pat|sat)_[A-Za-z0-9]{16,}"],
+    ),
+    row(
+        "intra42-secret",
+        "https://api.intra.42.fr/apidoc/guides/getting_started",
+        &[r"s-s4t2(ud|af)-[a-f0-9]{64}"],
+    ),
+    row(
+        "adobe-secret",
+        "https://developer.adobe.com/developer-console/docs/guides/authentication",
+        &[r"\bp8e-[A-Za-z0-9_-]{32,}"],
+    ),
+    row(
+        "samsara-token",
+        "https://developers.samsara.com/docs/authentication",
+        &[r"samsara_api_[A-Za-z0-9]{28,}"],
+    ),
+];

@@ -1,0 +1,128 @@
+//! Chat, and addresses that post to it.
+
+use super::{Group, Rule};
+
+const fn row(id: &'static str, source: &'static str, patterns: &'static [&'static str]) -> Rule {
+    Rule::new(id, Group::Chat, source, patterns)
+}
+
+pub(super) const ROWS: &[Rule] = &[
+    row(
+        "slack-token",
+        "https://api.slack.com/concepts/token-types",
+        &[
+            r"xox(b|p|a|r|s|o|c)-[0-9]{1}[A-Za-z0-9-]{9,}",
+            r"(?mixed)xox(b|p|a|r|s|o|c)-[A-Za-z0-9-]{10,}",
+            r"(?mixed)xoxe-[0-9]{1,}-[A-Za-z0-9-]{20,}",
+            r"(?mixed)xoxe-[A-Za-z0-9-]{20,}",
+            r"(?mixed)xoxe.xox(b|p)-[A-Za-z0-9-]{10,}",
+        ],
+    ),
+    row(
+        "slack-app-token",
+        "https://api.slack.com/concepts/token-types",
+        &[r"(?mixed)xapp-[A-Za-z0-9-]{10,}", r"(?mixed)xwfp-[A-Za-z0-9-]{10,}"],
+    ),
+    row(
+        "slack-cookie",
+        "https://api.slack.com/concepts/token-types",
+        &[r"xoxd-[A-Za-z0-9%+/=_-]{20,}"],
+    ),
+    row(
+        "slack-webhook-url",
+        "https://api.slack.com/messaging/webhooks",
+        &[
+            r"hooks.slack.com/services/\K[A-Za-z0-9+/]{20,}",
+            r"hooks.slack.com/workflows/\K[A-Za-z0-9+/]{20,}",
+            r"hooks.slack.com/triggers/\K[A-Za-z0-9+/]{20,}",
+            r"hooks.slack-gov.com/services/\K[A-Za-z0-9+/]{20,}",
+        ],
+    ),
+    row(
+        "discord-webhook-url",
+        "https://discord.com/developers/docs/resources/webhook",
+        &[
+            r"discord.com/api/webhooks/\K[0-9]{10,}/[A-Za-z0-9_-]{30,}",
+            r"discordapp.com/api/webhooks/\K[0-9]{10,}/[A-Za-z0-9_-]{30,}",
+            r"discord.com/api/v10/webhooks/\K[0-9]{10,}/[A-Za-z0-9_-]{30,}",
+        ],
+    ),
+    row(
+        "discord-bot-token",
+        "https://discord.com/developers/docs/reference#authentication",
+        &[r"Bot \K[MNO][A-Za-z0-9_-]{22,27}.[A-Za-z0-9_-]{6}.[A-Za-z0-9_-]{25,}"],
+    ),
+    row(
+        "telegram-bot-token",
+        "https://core.telegram.org/bots/api#authorizing-your-bot",
+        &[
+            r"api.telegram.org/bot\K[0-9]{6,12}:[A-Za-z0-9_-]{30,}",
+            r"[0-9]{5,16}:AA[A-Za-z0-9_-]{33}",
+        ],
+    ),
+    row(
+        "teams-webhook-url",
+        "https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook",
+        &[
+            r"webhook.office.com/webhookb2/\K[A-Za-z0-9@/-]{40,}",
+            r"outlook.office.com/webhook/\K[A-Za-z0-9@/-]{40,}",
+            r"outlook.office365.com/webhook/\K[A-Za-z0-9@/-]{40,}",
+        ],
+    ),
+    row(
+        "google-chat-webhook-url",
+        "https://developers.google.com/workspace/chat/quickstart/webhooks",
+        &[r"chat.googleapis.com/v1/spaces/\K[A-Za-z0-9_-]{6,}/messages?key=[A-Za-z0-9_%&=-]{20,}"],
+    ),
+    row(
+        "zapier-webhook-url",
+        "https://help.zapier.com/hc/en-us/articles/8496288690317",
+        &[
+            r"hooks.zapier.com/hooks/catch/\K[A-Za-z0-9/]{10,}",
+            r"hooks.zapier.com/hooks/standard/\K[A-Za-z0-9/]{10,}",
+        ],
+    ),
+    row(
+        "ifttt-webhook-url",
+        "https://ifttt.com/maker_webhooks",
+        &[r"/with/key/\K[A-Za-z0-9_-]{20,}"],
+    ),
+    row(
+        "make-webhook-url",
+        "https://www.make.com/en/help/tools/webhooks",
+        &[r"(?mixed).make.com/\K[a-z0-9]{32}\b"],
+    ),
+    row(
+        "mattermost-webhook-url",
+        "https://developers.mattermost.com/integrate/webhooks/incoming",
+        &[r"(?mixed)/hooks/\K[a-z0-9]{26}\b"],
+    ),
+    row(
+        "rocketchat-webhook-url",
+        "https://docs.rocket.chat/docs/integrations",
+        &[r"(?mixed)/hooks/\K[A-Za-z0-9]{17,24}/[A-Za-z0-9]{40,}"],
+    ),
+    row(
+        "lark-webhook-url",
+        "https://open.larksuite.com/document/client-docs/bot-v3/add-custom-bot",
+        &[
+            r"open.larksuite.com/open-apis/bot/v2/hook/\K[a-f0-9-]{36}",
+            r"open.feishu.cn/open-apis/bot/v2/hook/\K[a-f0-9-]{36}",
+        ],
+    ),
+    row(
+        "dingtalk-webhook-url",
+        "https://open.dingtalk.com/document/robots/custom-robot-access",
+        &[r"oapi.dingtalk.com/robot/send?access_token=\K[a-f0-9]{40,}"],
+    ),
+    row(
+        "wecom-webhook-url",
+        "https://developer.work.weixin.qq.com/document/path/91770",
+        &[r"qyapi.weixin.qq.com/cgi-bin/webhook/send?key=\K[a-f0-9-]{36}"],
+    ),
+    row(
+        "pipedream-webhook-url",
+        "https://pipedream.com/docs/workflows/building-workflows/triggers",
+        &[r"https://\Keo[a-z0-9]{11,16}.m.pipedream.net"],
+    ),
+];

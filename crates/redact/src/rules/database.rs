@@ -1,0 +1,153 @@
+//! Databases and content as a service.
+
+use super::{Group, Rule};
+
+const fn row(id: &'static str, source: &'static str, patterns: &'static [&'static str]) -> Rule {
+    Rule::new(id, Group::Database, source, patterns)
+}
+
+pub(super) const ROWS: &[Rule] = &[
+    row(
+        "planetscale-token",
+        "https://planetscale.com/docs/api/reference/service-tokens",
+        &[r"pscale_(tkn|oauth|pw|app)_[A-Za-z0-9_.=-]{30,}"],
+    ),
+    row(
+        "neon-key",
+        "https://neon.com/docs/manage/api-keys",
+        &[r"\bnapi_[A-Za-z0-9]{40,}", r"(?mixed)\bnpg_[A-Za-z0-9]{10,}"],
+    ),
+    row(
+        "databricks-token",
+        "https://docs.databricks.com/dev-tools/auth/pat",
+        &[
+            r"\bdapi[a-f0-9]{32}[-0-9]{0,2}",
+            r"\bdose[a-f0-9]{32}",
+            r"\bdkea[a-f0-9]{32}",
+        ],
+    ),
+    row(
+        "mongodb-atlas-key",
+        "https://www.mongodb.com/docs/atlas/api/service-accounts-overview",
+        &[r"mdb_sa_sk_[A-Za-z0-9_-]{30,}"],
+    ),
+    row(
+        "tinybird-token",
+        "https://www.tinybird.co/docs/api-reference",
+        &[r"\bp.eyJ[A-Za-z0-9_-]{20,}.[A-Za-z0-9_-]{20,}"],
+    ),
+    row(
+        "prisma-key",
+        "https://www.prisma.io/docs/accelerate",
+        &[
+            r"prisma://accelerate.prisma-data.net/?api_key=\K[A-Za-z0-9_.-]{20,}",
+            r"prisma+postgres://accelerate.prisma-data.net/?api_key=\K[A-Za-z0-9_.-]{20,}",
+        ],
+    ),
+    row(
+        "xata-key",
+        "https://xata.io/docs/platform/access/api-keys",
+        &[r"\bxau_[A-Za-z0-9]{30,}"],
+    ),
+    row(
+        "algolia-key",
+        "https://www.algolia.com/doc/guides/security/api-keys",
+        &[
+            r"(?i)x-algolia-api-key=\K[a-f0-9]{32,}",
+            r"(?i)x-algolia-api-key: \K[a-f0-9]{32,}",
+        ],
+    ),
+    row(
+        "aiven-token",
+        "https://aiven.io/docs/platform/concepts/authentication-tokens",
+        &[r"aivenv1[A-Za-z0-9+/=]{100,}"],
+    ),
+    row(
+        "aiven-password",
+        "https://aiven.io/docs/platform/howto/reset-service-password",
+        &[r"AVNS_[A-Za-z0-9_-]{15,}"],
+    ),
+    row(
+        "cockroachdb-key",
+        "https://www.cockroachlabs.com/docs/cockroachcloud/managing-access#manage-service-accounts",
+        &[r"CCDB1_[A-Za-z0-9]{22}_[A-Za-z0-9]{40}"],
+    ),
+    row(
+        "clickhouse-key",
+        "https://clickhouse.com/docs/cloud/manage/openapi",
+        &[r"(?mixed)\b4b1d[A-Za-z0-9]{38}\b"],
+    ),
+    row(
+        "datastax-token",
+        "https://docs.datastax.com/en/astra-db-serverless/administration/manage-application-tokens.html",
+        &[r"AstraCS:[A-Za-z0-9]{20,}:[a-f0-9]{64}"],
+    ),
+    row(
+        "elastic-key",
+        "https://www.elastic.co/docs/deploy-manage/api-keys/elastic-cloud-api-keys",
+        &[
+            r"\bes(su|sa|cu)_[A-Za-z0-9_-]{40,}[=]{0,2}",
+            r"(?i)authorization: apikey \K[A-Za-z0-9_=+/-]{24,}",
+        ],
+    ),
+    row(
+        "influxdb-token",
+        "https://docs.influxdata.com/influxdb3/core/admin/tokens",
+        &[
+            r"\bapiv3_[A-Za-z0-9_-]{40,}",
+            r"(?i)authorization: token \K[A-Za-z0-9_=+/-]{60,}",
+        ],
+    ),
+    row(
+        "contentful-token",
+        "https://www.contentful.com/developers/docs/references/authentication",
+        &[r"CFPAT-[A-Za-z0-9_-]{43}"],
+    ),
+    row(
+        "dropbox-token",
+        "https://developers.dropbox.com/oauth-guide",
+        &[r"(?mixed)\bsl.[A-Za-z0-9_.-]{100,}"],
+    ),
+    row(
+        "airtable-token",
+        "https://airtable.com/developers/web/guides/personal-access-tokens",
+        &[
+            r"\bpat[A-Za-z0-9]{14}.[a-f0-9]{64}",
+            r"[A-Za-z0-9]{10,40}.v1.[A-Za-z0-9_-]{10,}.[a-f0-9]{40,}",
+        ],
+    ),
+    row(
+        "notion-token",
+        "https://developers.notion.com/docs/authorization",
+        &[
+            r"\bntn_[A-Za-z0-9]{40,}",
+            r"(?mixed)\bsecret_[A-Za-z0-9]{43}",
+            r"\bnrt_[A-Za-z0-9_]{40,}",
+        ],
+    ),
+    row(
+        "snowflake-token",
+        "https://docs.snowflake.com/en/developer-guide/sql-api/authenticating",
+        &[r"ver:1-hint:[0-9]{3,}-\K[A-Za-z0-9+/=-]{60,}"],
+    ),
+    row(
+        "motherduck-token",
+        "https://motherduck.com/docs/key-tasks/authenticating-and-connecting-to-motherduck/authenticating-to-motherduck",
+        &[r"motherduck_token=\K[A-Za-z0-9_.-]{20,}"],
+    ),
+    row(
+        "canva-secret",
+        "https://www.canva.dev/docs/connect/authentication",
+        &[r"\bcnvca[A-Za-z0-9_-]{40,}"],
+    ),
+    row(
+        "maxmind-key",
+        "https://support.maxmind.com/hc/en-us/articles/4407111582235-Generate-a-License-Key",
+        &[r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk\b"],
+    ),
+    row(
+        "databento-key",
+        "https://databento.com/docs/portal/api-keys",
+        &[r"(?mixed)\bdb-[A-Za-z0-9]{29}\b"],
+    ),
+];

@@ -1,0 +1,176 @@
+//! Authentication, vaults and signed tokens.
+
+use super::{Group, Rule};
+
+const fn row(id: &'static str, source: &'static str, patterns: &'static [&'static str]) -> Rule {
+    Rule::new(id, Group::Identity, source, patterns)
+}
+
+pub(super) const ROWS: &[Rule] = &[
+    row(
+        "clerk-secret-key",
+        "https://clerk.com/docs/deployments/clerk-environment-variables",
+        &[r"sk_(live|test)_[A-Za-z0-9]{40,}"],
+    ),
+    row(
+        "clerk-api-key",
+        "https://clerk.com/docs/machine-auth/api-keys",
+        &[r"(?mixed)\bak_[A-Za-z0-9]{32,}"],
+    ),
+    row(
+        "okta-token",
+        "https://developer.okta.com/docs/guides/create-an-api-token",
+        &[r"SSWS \K[A-Za-z0-9_-]{30,}"],
+    ),
+    row(
+        "workos-key",
+        "https://workos.com/docs/reference/api-keys",
+        &[r"sk_(live|test)_[A-Za-z0-9]{30,}"],
+    ),
+    row(
+        "stytch-secret",
+        "https://stytch.com/docs/api/authentication",
+        &[r"secret-(live|test)-[A-Za-z0-9_=-]{30,}"],
+    ),
+    row(
+        "1password-token",
+        "https://developer.1password.com/docs/service-accounts",
+        &[r"ops_eyJ[A-Za-z0-9+/=_-]{100,}"],
+    ),
+    row(
+        "1password-secret-key",
+        "https://support.1password.com/secret-key-security",
+        &[
+            r"\bA3-[A-Z0-9]{6}-[A-Z0-9]{11}-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}",
+            r"\bA3-[A-Z0-9]{6}-[A-Z0-9]{6}-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}",
+        ],
+    ),
+    row(
+        "hashicorp-vault-token",
+        "https://developer.hashicorp.com/vault/docs/concepts/tokens#token-prefixes",
+        &[
+            r"\bhv(s|b|r).[A-Za-z0-9_-]{20,}",
+            r"X-Vault-Token: \K[A-Za-z0-9._-]{20,}",
+        ],
+    ),
+    row(
+        "hashicorp-terraform-token",
+        "https://developer.hashicorp.com/terraform/cloud-docs/users-teams-organizations/api-tokens",
+        &[r"[A-Za-z0-9]{14}.atlasv1.[A-Za-z0-9_=-]{50,}"],
+    ),
+    row(
+        "doppler-token",
+        "https://docs.doppler.com/reference/auth-token-formats",
+        &[
+            r"\bdp.(pt|st|sa|ct|scim|audit|said).[A-Za-z0-9_-]{40,}",
+            r"\bdp.st.[a-z0-9_-]{2,35}.[A-Za-z0-9]{40,}",
+        ],
+    ),
+    row(
+        "infisical-token",
+        "https://infisical.com/docs/documentation/platform/token",
+        &[r"\bst.[a-f0-9-]{24,36}.[a-f0-9]{32}.[a-f0-9]{32}"],
+    ),
+    row(
+        "age-secret-key",
+        "https://github.com/C2SP/C2SP/blob/main/age.md",
+        &[
+            r"AGE-SECRET-KEY-1[A-Z0-9]{50,}",
+            r"AGE-SECRET-KEY-PQ-1[A-Z0-9]{50,}",
+            r"AGE-PLUGIN-[A-Z0-9]{3,20}-1[A-Z0-9]{50,}",
+        ],
+    ),
+    row(
+        "jwt",
+        "https://www.rfc-editor.org/rfc/rfc7519",
+        &[
+            r"eyJ[A-Za-z0-9_-]{10,}.[A-Za-z0-9_-]{10,}.[A-Za-z0-9_.-]{0,}",
+            r"eyJ[A-Za-z0-9_-]{10,}.eyJ[A-Za-z0-9_-]{10,}",
+            r"eyJ[A-Za-z0-9_-]{10,}..[A-Za-z0-9_-]{10,}.[A-Za-z0-9_.-]{10,}",
+        ],
+    )
+    .checksum("the header is a JSON object in base64url, so it begins with eyJ"),
+    row(
+        "encoded-jwt",
+        "https://www.rfc-editor.org/rfc/rfc7519",
+        &[r"\bZXlK(aGJHY2|MGVYQWlPaU|cmFXUWlP|cGMzTWlPaU|emRXSWlPaU|aGRXUWlPaU|bGJtTWlPaU)[A-Za-z0-9+/=_-]{40,}"],
+    ),
+    row(
+        "encoded-private-key",
+        "https://www.rfc-editor.org/rfc/rfc7468",
+        &[
+            r"LS0tLS1CRUdJTiBSU0EgUFJJVkFURS[A-Za-z0-9+/=]{20,}",
+            r"LS0tLS1CRUdJTiBQUklWQVRFIEtFWS[A-Za-z0-9+/=]{20,}",
+            r"LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVE[A-Za-z0-9+/=]{20,}",
+            r"LS0tLS1CRUdJTiBFQyBQUklWQVRF[A-Za-z0-9+/=]{20,}",
+            r"LS0tLS1CRUdJTiBFTkNSWVBURUQg[A-Za-z0-9+/=]{20,}",
+            r"LS0tLS1CRUdJTiBQR1AgUFJJVkFURS[A-Za-z0-9+/=]{20,}",
+            r"LS0tLS1CRUdJTiBEU0EgUFJJVkFURS[A-Za-z0-9+/=]{20,}",
+        ],
+    ),
+    row(
+        "ory-token",
+        "https://www.ory.sh/docs/concepts/personal-access-token",
+        &[r"\bory_(pat|apikey|at|rt|ac|st|wk|sk)_[A-Za-z0-9_.-]{20,}"],
+    ),
+    row(
+        "permit-key",
+        "https://docs.permit.io/overview/use-the-permit-api-key-with-sdk-api",
+        &[r"permit_key_[A-Za-z0-9]{30,}"],
+    ),
+    row(
+        "authress-key",
+        "https://authress.io/knowledge-base/docs/authorization/service-clients",
+        &[r"[A-Za-z0-9_.]{8,44}.acc(_|-)[a-z0-9-]{10,32}.[A-Za-z0-9+/_=-]{30,}"],
+    ),
+    row(
+        "arcjet-key",
+        "https://docs.arcjet.com/environment",
+        &[r"ajkey_[a-z0-9]{20,}"],
+    ),
+    row(
+        "persona-key",
+        "https://docs.withpersona.com/api-keys",
+        &[r"persona_(production|sandbox)_[A-Za-z0-9-]{30,}"],
+    ),
+    row(
+        "onfido-token",
+        "https://documentation.onfido.com/api/latest#authentication",
+        &[r"\bapi_(live|sandbox)(.|_us.|_ca.)[A-Za-z0-9_-]{11}.[A-Za-z0-9_-]{30,}"],
+    ),
+    row(
+        "unkey-key",
+        "https://www.unkey.com/docs/apis/features/authorization/introduction",
+        &[r"(?mixed)\bunkey_[A-Za-z0-9_]{16,}"],
+    ),
+    row(
+        "zuplo-key",
+        "https://zuplo.com/docs/articles/api-key-management",
+        &[r"zp(ka|cs)_[a-z0-9]{32}_[a-f0-9]{8}"],
+    )
+    .checksum("8 hexadecimal digits at the end; the length is fixed, so not needed"),
+    row(
+        "kong-token",
+        "https://developer.konghq.com/konnect-api",
+        &[r"\b(k|s)pat_[A-Za-z0-9]{30,}"],
+    ),
+    row(
+        "netbird-token",
+        "https://docs.netbird.io/api/guides/authentication",
+        &[r"\bnbp_[A-Za-z0-9]{30,}"],
+    )
+    .checksum("crc32 in base 62, last 6 characters; the length is fixed, so not needed"),
+    row(
+        "defined-networking-token",
+        "https://docs.defined.net/guides/api-tokens",
+        &[r"dnkey-[A-Za-z0-9=_-]{26}-[A-Za-z0-9=_-]{40,}"],
+    ),
+    row(
+        "wireguard-private-key",
+        "https://www.wireguard.com/quickstart",
+        &[
+            r"PrivateKey = \K[A-Za-z0-9+/]{42,43}=",
+            r"PresharedKey = \K[A-Za-z0-9+/]{42,43}=",
+        ],
+    ),
+];

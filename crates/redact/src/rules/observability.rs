@@ -1,0 +1,195 @@
+//! Monitoring, analytics and flags.
+
+use super::{Group, Rule};
+
+const fn row(id: &'static str, source: &'static str, patterns: &'static [&'static str]) -> Rule {
+    Rule::new(id, Group::Observability, source, patterns)
+}
+
+pub(super) const ROWS: &[Rule] = &[
+    row(
+        "sentry-token",
+        "https://docs.sentry.io/account/auth-tokens",
+        &[r"sntry(s|u|a|i)_[A-Za-z0-9+/=_-]{40,}"],
+    )
+    .checksum("an organization's token holds a JSON object in base64; not needed"),
+    row(
+        "sentry-dsn",
+        "https://docs.sentry.io/concepts/key-terms/dsn-explainer",
+        &[
+            r"https://\K[a-f0-9]{32}@[a-z0-9.-]{4,}/[0-9]{1,}",
+            r"https://\K[a-f0-9]{32}:[a-f0-9]{32}@[a-z0-9.-]{4,}",
+        ],
+    ),
+    row(
+        "datadog-key",
+        "https://docs.datadoghq.com/account_management/api-app-keys",
+        &[
+            r"\bdd(pat|app)_[A-Za-z0-9_-]{30,}",
+            r"(?i)dd-api-key: \K[a-f0-9]{32}",
+            r"(?i)dd-application-key: \K[a-f0-9]{40}",
+            r"http-intake.logs.datadoghq.com/v1/input/\K[a-f0-9]{32}",
+            r"(?i)dd-api-key=\K[a-f0-9]{32}",
+        ],
+    ),
+    row(
+        "newrelic-key",
+        "https://docs.newrelic.com/docs/apis/intro-apis/new-relic-api-keys",
+        &[
+            r"NRAK-[A-Za-z0-9]{20,}",
+            r"NRII-[A-Za-z0-9_-]{30,}",
+            r"NRRA-[a-f0-9]{40,}",
+            r"NRJS-[a-f0-9]{15,}",
+            r"NRAA-[a-f0-9]{20,}",
+            r"NRIQ-[A-Za-z0-9_-]{30,}",
+            r"NRAL-[A-Za-z0-9_-]{20,}",
+            r"[a-f0-9]{30,36}FFFFNRAL\b",
+            r"eu01xx[a-f0-9]{26,34}NRAL\b",
+            r"eu01xx[a-f0-9]{34}\b",
+        ],
+    ),
+    row(
+        "grafana-token",
+        "https://grafana.com/docs/grafana/latest/administration/service-accounts",
+        &[
+            r"glsa_[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}",
+            r"\bglc_[A-Za-z0-9+/=_-]{30,}",
+            r"eyJrIjoi[A-Za-z0-9+/=_-]{50,}",
+            r"eyJrIjoi[A-Za-z0-9+/=_-]{40,}",
+        ],
+    )
+    .checksum("crc32 in hexadecimal, last 8 characters; the length is fixed, so not needed"),
+    row(
+        "honeycomb-key",
+        "https://docs.honeycomb.io/configure/environments/manage-api-keys",
+        &[
+            r"\bhc(a|b|c|x|d|e|f|g)(i|m)(c|k)_[a-z0-9]{20,}",
+            r"\bhc(a|b|c|x)(i|m)k_[A-Za-z0-9]{40,}",
+            r"(?i)x-honeycomb-team: \K[A-Za-z0-9_]{20,}",
+        ],
+    ),
+    row(
+        "posthog-key",
+        "https://posthog.com/docs/api",
+        &[r"(?mixed)\bph(x|r|a|s)_[A-Za-z0-9_-]{30,}"],
+    ),
+    row(
+        "dynatrace-token",
+        "https://docs.dynatrace.com/docs/manage/identity-access-management/access-tokens-and-oauth-clients/access-tokens",
+        &[r"\bdt0(c01|s01|s02|s03|s04|s05|s06|s08|s16|a01).[A-Za-z0-9-]{8,}.[A-Za-z0-9]{40,}"],
+    ),
+    row(
+        "pagerduty-token",
+        "https://support.pagerduty.com/main/docs/api-access-keys",
+        &[
+            r"Token token=\K[A-Za-z0-9_+-]{20}",
+            r"\bpd(us|eu)(a|b)c[A-Za-z0-9_-]{30,}",
+            r"events.pagerduty.com/integration/\K[a-f0-9]{32}",
+        ],
+    ),
+    row(
+        "opsgenie-key",
+        "https://docs.opsgenie.com/docs/api-key-management",
+        &[r"GenieKey \K[a-f0-9-]{36}"],
+    ),
+    row(
+        "sumologic-url",
+        "https://help.sumologic.com/docs/send-data/hosted-collectors/http-source",
+        &[r"receiver/v1/http/\K[A-Za-z0-9+/=_-]{40,}"],
+    ),
+    row(
+        "splunk-hec-token",
+        "https://docs.splunk.com/Documentation/Splunk/latest/Data/UsetheHTTPEventCollector",
+        &[r"Splunk \K[a-fA-F0-9]{8}-[a-fA-F0-9-]{27}"],
+    ),
+    row(
+        "snyk-token",
+        "https://docs.snyk.io/snyk-api/authentication-for-api",
+        &[r"snyk_(uat|sat).[a-f0-9]{8}.[A-Za-z0-9_.-]{30,}"],
+    ),
+    row(
+        "sonarqube-token",
+        "https://docs.sonarsource.com/sonarqube-server/user-guide/managing-tokens",
+        &[r"\bsq(u|p|a)_[a-f0-9]{40}", r"\bsqco_[a-z]{1,3}_[a-f0-9]{40}"],
+    ),
+    row(
+        "launchdarkly-key",
+        "https://launchdarkly.com/docs/home/account/environment/keys",
+        &[r"\b(sdk|api|mob|rel)-[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}"],
+    ),
+    row(
+        "statsig-key",
+        "https://docs.statsig.com/sdk-keys/api-keys",
+        &[r"(?mixed)\b(secret|console)-[A-Za-z0-9]{40,}"],
+    ),
+    row(
+        "axiom-token",
+        "https://axiom.co/docs/reference/tokens",
+        &[r"\bxa(a|p|i)t-[a-f0-9-]{36}"],
+    ),
+    row(
+        "configcat-key",
+        "https://configcat.com/docs/advanced/troubleshooting",
+        &[r"configcat-sdk-1/[A-Za-z0-9_-]{22}/[A-Za-z0-9_-]{22}"],
+    ),
+    row(
+        "devcycle-key",
+        "https://docs.devcycle.com/essentials/keys",
+        &[r"\bdvc_(server|mobile)_[A-Za-z0-9_]{20,}"],
+    ),
+    row(
+        "growthbook-key",
+        "https://docs.growthbook.io/api",
+        &[r"secret_(admin|user|readonly)_[A-Za-z0-9+/=_-]{20,}"],
+    ),
+    row(
+        "segment-token",
+        "https://docs.segmentapis.com/tag/Getting-Started",
+        &[r"\bsgp_[A-Za-z0-9]{64}"],
+    ),
+    row(
+        "rootly-key",
+        "https://docs.rootly.com/api-reference/overview",
+        &[r"rootly_[a-f0-9]{64}"],
+    ),
+    row(
+        "coralogix-key",
+        "https://coralogix.com/docs/user-guides/account-management/api-keys/api-keys",
+        &[r"\bcx(tp|up)_[A-Za-z0-9]{30,}"],
+    ),
+    row(
+        "stackhawk-key",
+        "https://docs.stackhawk.com/web-app/your-profile.html",
+        &[r"\bhawk.[A-Za-z0-9_-]{20}.[A-Za-z0-9_-]{20}"],
+    ),
+    row(
+        "aikido-secret",
+        "https://apidocs.aikido.dev/reference/authorization",
+        &[r"AIK_(SECRET|CI)_[A-Za-z0-9]{20,}"],
+    ),
+    row(
+        "socket-key",
+        "https://docs.socket.dev/reference/authentication",
+        &[r"sktsec_[A-Za-z0-9_-]{30,}"],
+    ),
+    row(
+        "trufflehog-token",
+        "https://docs.trufflesecurity.com",
+        &[r"thog-agent-[a-f0-9]{32}"],
+    ),
+    row(
+        "pangea-token",
+        "https://pangea.cloud/docs/admin-guide/projects/credentials",
+        &[r"\bpts_[a-z2-7]{32}\b"],
+    ),
+    row(
+        "logfire-token",
+        "https://logfire.pydantic.dev/docs/how-to-guides/create-write-tokens",
+        &[r"pylf_v[0-9]{1,2}_(us|eu|stagingus|local)_[A-Za-z0-9_]{20,}"],
+    ),
+    row(
+        "incident-alert-token",
+        "https://api-docs.incident.io",
+        &[r"\binc_(live|test)_[A-Za-z0-9_-]{20,}"],
+    ),
+];
