@@ -146,10 +146,6 @@ impl Dice {
         if class == "crc" {
             return self.with_checksum(length);
         }
-        if class == "dc" {
-            // A bot's number in base64 begins so.
-            return self.pick(&["MT", "Mz", "OD", "Nz"]).to_owned();
-        }
         let length = match length.split_once('-') {
             Some((from, to)) => {
                 let (from, to): (usize, usize) = (number(from), number(to));
@@ -157,6 +153,10 @@ impl Dice {
             }
             None => number(length),
         };
+        if class == "id" {
+            // An account's number in base64, as some tokens begin.
+            return URL_SAFE_NO_PAD.encode(format!("1{}", self.chars("d", length - 1)));
+        }
         if class == "pw" {
             return self.password(length);
         }
@@ -188,6 +188,9 @@ fn alphabet(class: &str) -> &'static str {
         "u" => "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
         "x" => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
         "X" => "abcdefghijklmnopqrstuvwxyz234567",
+        "ad" => "ABCD",
+        "ap" => "ABCDEFGHIJKLMNOP",
+        "last" => "AQgw",
         "bech" => "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L",
         "odd" => "abcdefghijklmnopqrstuvwxyz0123456789!@^*-_=+%",
         _ => panic!("no class {class}"),
