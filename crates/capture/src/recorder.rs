@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use log_model::{LogEvent, Phase, Recorded, Source, Timestamp};
-use redact::Scrubber;
+use redact::{Scrubbed, Scrubber};
 
 use crate::classify::classify;
 use crate::screen::{Line, SCAN_LIMIT, Screen};
@@ -61,6 +61,8 @@ struct Lines {
     source: Source,
     phase: Option<Phase>,
     display_limit: usize,
+    /// Whether rows are rewritten, so that other lines may come between a flushed row and its end.
+    pty: bool,
     /// What of the current line was already recorded, so that what follows is judged in its light.
     flushed: String,
 }
@@ -77,6 +79,7 @@ impl Recorder {
                 source,
                 phase: options.phase,
                 display_limit: options.display_limit.clamp(4, SCAN_LIMIT / 2),
+                pty: options.pty.is_some(),
                 flushed: String::new(),
             },
             waiting_since: None,
@@ -105,27 +108,44 @@ impl Recorder {
 
     /// After a quiet moment, records an unfinished line as it stands: a prompt somebody is asked to answer.
     ///
-    /// What could be the beginning of a secret stays until its newline: text inside a private key, and a last word
-    /// that has the look of one.
+    /// What could still become part of a secret stays until its newline; see [`Scrubber::scrub_unfinished`].
     pub fn tick(&mut self, now: Timestamp, out: &mut Vec<Recorded>) {
         if self.due().is_none_or(|due| now < due) {
             return;
         }
         self.waiting_since = None;
-        if self.lines.scrubber.holds_open() || !may_stand_alone(self.screen.unfinished()) {
+        let unfinished = self.screen.unfinished();
+        // Complete rows of a window may wait above an empty one.
+        let rows_only = unfinished == "\n";
+        if unfinished.trim().is_empty() && !rows_only {
             return;
         }
+        // A window tells its row whole, a pipe what came after the last flush.
+        let rest = unfinished
+            .strip_prefix(self.lines.flushed.as_str())
+            .unwrap_or(unfinished);
         let lines = &mut self.lines;
-        let mut flushed = String::new();
-        self.screen.flush(&mut |line| {
-            flushed.clear();
-            flushed.push_str(line.text);
-            lines.record(line, now, out);
-        });
-        // Grows with each flush of the same line; the beginning of a longer one no longer bears on what follows.
-        self.lines.flushed.push_str(&flushed);
-        if self.lines.flushed.len() > SCAN_LIMIT {
-            self.lines.flushed.clear();
+        let safe = if rows_only {
+            None
+        } else {
+            match lines.scrubber.scrub_unfinished(&lines.flushed, rest) {
+                None => return,
+                safe => safe,
+            }
+        };
+        let (rest, mut safe) = (rest.to_owned(), safe);
+        self.screen
+            .flush(&mut |line| match safe.take_if(|_| line.text == rest) {
+                Some(safe) => {
+                    lines.store(safe, line.cut, now, out);
+                    lines.flushed.push_str(&rest);
+                }
+                None => lines.record(line, now, out),
+            });
+        // Of a line that goes on for ever, the end counts.
+        if lines.flushed.len() > SCAN_LIMIT {
+            let from = lines.flushed.ceil_char_boundary(lines.flushed.len() - SCAN_LIMIT / 2);
+            lines.flushed.drain(..from);
         }
     }
 
@@ -139,31 +159,29 @@ impl Recorder {
 
 impl Lines {
     fn record(&mut self, line: Line<'_>, now: Timestamp, out: &mut Vec<Recorded>) {
-        let flushed = std::mem::take(&mut self.flushed);
-        let scrubbed = if line.continues && !flushed.is_empty() {
-            // A name before the pause can make a secret of what comes after it. Where the whole line hides something,
-            // it is recorded whole: its beginning stands in the log twice, its secret never.
-            let whole = format!("{flushed}{}", line.text);
-            let scrubbed = self.scrubber.scrub(&whole);
-            if scrubbed.masked.is_empty() {
-                self.scrubber.scrub(line.text)
-            } else {
-                scrubbed
-            }
+        let scrubbed = if line.continues {
+            let flushed = std::mem::take(&mut self.flushed);
+            self.scrubber.scrub_after(&flushed, line.text)
         } else {
+            if !self.flushed.is_empty() && !self.pty {
+                // The flushed line ended where it was.
+                let flushed = std::mem::take(&mut self.flushed);
+                self.scrubber.scrub_after(&flushed, "");
+            }
             self.scrubber.scrub(line.text)
         };
-        if line.continues {
-            self.flushed = flushed;
-        }
-        let full = line.cut.unwrap_or(scrubbed.text.len() as u64);
+        self.store(scrubbed, line.cut, now, out);
+    }
+
+    fn store(&self, scrubbed: Scrubbed, beyond: Option<u64>, now: Timestamp, out: &mut Vec<Recorded>) {
+        let full = beyond.unwrap_or(scrubbed.text.len() as u64);
         // Redact first, shorten second: half a key matches no rule. Where the scan itself ended inside the line, a
         // secret may stand cut there, so that the end of what was scanned is never shown.
-        let limit = match line.cut {
+        let limit = match beyond {
             Some(_) => self.display_limit.min(scrubbed.text.len().saturating_sub(SCAN_EDGE)),
             None => self.display_limit,
         };
-        let cut = (line.cut.is_some() || scrubbed.text.len() > limit).then_some(full);
+        let cut = (beyond.is_some() || scrubbed.text.len() > limit).then_some(full);
         let text = scrubbed.text.shortened(limit);
         let class = classify(text.as_str());
         out.push(Recorded {
@@ -178,20 +196,4 @@ impl Lines {
             },
         });
     }
-}
-
-/// Whether an unfinished line may be shown before its end: its last word is complete, or could not be part of a secret.
-fn may_stand_alone(text: &str) -> bool {
-    if text.trim().is_empty() {
-        // Complete rows of a window may wait above an empty one.
-        return text == "\n";
-    }
-    let word = text.rsplit(char::is_whitespace).next().unwrap_or_default();
-    // An ellipsis ends a sentence; a single dot may stand inside a token.
-    let word = word.strip_suffix("...").unwrap_or(word);
-    let part_of_secret =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-' | '.' | '~' | '@' | '&');
-    let tail = word.len() - word.trim_end_matches(part_of_secret).len();
-    let tail = &word[word.len() - tail..];
-    tail.len() < 8 || tail.len() <= 24 && tail.bytes().all(|b| b.is_ascii_lowercase())
 }

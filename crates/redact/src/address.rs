@@ -149,7 +149,7 @@ fn at_sign(address: &[u8]) -> Option<usize> {
                 .find(|at| address[*at] == b'@' && is_host(&address[at + 1..], true));
             if let Some(later) = later
                 && !is_host(&address[last + 1..authority], true)
-                && memchr::memchr(b'/', &address[last + 1..later]).is_some_and(|slash| slash < 64)
+                && memchr::memchr3(b'/', b'?', b'#', &address[last + 1..later]).is_some_and(|slash| slash < 64)
             {
                 return Some(later);
             }

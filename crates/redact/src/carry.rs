@@ -23,7 +23,7 @@ const MANIFEST: u16 = 1000;
 const QUOTED: u16 = 40;
 
 /// What a stream has left open.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Carry {
     state: State,
     manifest: Option<Manifest>,
@@ -33,6 +33,9 @@ pub(crate) struct Carry {
 enum State {
     #[default]
     Nothing,
+    Heredoc {
+        left: u16,
+    },
     Value {
         strength: Strength,
         indent: usize,
@@ -128,6 +131,7 @@ impl Carry {
             Open::Word => State::Word { left: 1 },
             Open::Pair => State::Pair { left: NEAR },
             Open::Element => State::Element { left: 3 },
+            Open::Heredoc => State::Heredoc { left: QUOTED },
             Open::Quote { quote } => State::Quote { quote, left: QUOTED },
             Open::Manifest { sure } => {
                 let data = self.manifest.and_then(|manifest| manifest.data);
@@ -301,6 +305,16 @@ impl State {
                     };
                 }
                 Self::Nothing
+            }
+            Self::Heredoc { left } => {
+                let tag = text.len() <= 16 && text.iter().all(u8::is_ascii_uppercase) && !text.is_empty();
+                if tag || left == 0 {
+                    return Self::Nothing;
+                }
+                if !value::is_placeholder(text) {
+                    hide(from, end, Strength::Token);
+                }
+                Self::Heredoc { left: left - 1 }
             }
             Self::Quote { quote, left } => {
                 let close = text.iter().position(|byte| *byte == quote);

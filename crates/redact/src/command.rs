@@ -20,8 +20,14 @@ pub(crate) enum Kind {
     Slash,
     /// The cookies after the flag.
     Cookies(&'static str),
-    /// What follows the keyword itself.
+    /// Behind the comma of the word after the flag: `-u user,SECRET`.
+    Comma(&'static str),
+    /// What follows the keyword itself, whose length this is.
     Here(usize),
+    /// The second, third and fourth word from the end of the keyword on.
+    Second(usize),
+    Third(usize),
+    Fourth(usize),
     /// What an `echo` before the keyword writes into it: `echo SECRET | docker login --password-stdin`.
     Echoed,
 }
@@ -83,6 +89,32 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("zip -", Kind::Next("-P")),
     ("--password-stdin", Kind::Echoed),
     ("sudo -s ", Kind::Echoed),
+    ("convertto-securestring ", Kind::Here(23)),
+    ("cqlsh ", Kind::Next("-p")),
+    ("crane auth login ", Kind::Next("-p")),
+    ("oras login ", Kind::Next("-p")),
+    ("cypher-shell ", Kind::Next("-p")),
+    ("nuget push ", Kind::Next("-k")),
+    ("nuget push ", Kind::Next("--api-key")),
+    ("codecov ", Kind::Next("-t")),
+    ("cargo login ", Kind::Here(12)),
+    ("vault login ", Kind::Here(12)),
+    ("ngrok authtoken ", Kind::Here(16)),
+    ("add-authtoken ", Kind::Here(14)),
+    ("activate-refresh-token ", Kind::Second(23)),
+    ("add_user ", Kind::Second(9)),
+    ("change_password ", Kind::Second(16)),
+    ("http-basic.", Kind::Third(11)),
+    ("pypi-token.", Kind::Second(11)),
+    ("mc alias set ", Kind::Fourth(13)),
+    ("mc config host add ", Kind::Fourth(19)),
+    ("gem push --key ", Kind::Here(15)),
+    ("useradd ", Kind::Next("-p")),
+    ("usermod ", Kind::Next("-p")),
+    ("lftp ", Kind::Comma("-u")),
+    ("sonar.login=", Kind::Here(12)),
+    ("chpasswd", Kind::Echoed),
+    ("secret put ", Kind::Next("<<<")),
     ("identified by ", Kind::Here(14)),
     ("_password by ", Kind::Here(13)),
     ("clickhouse-client ", Kind::Next("--password")),
@@ -117,11 +149,20 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u8, seen: &mut Seen, spans: 
     }
     let flag = match kind {
         Kind::Here(length) => return report(text, at + length, spans),
+        Kind::Second(length) => return nth(text, at + length, 1, spans),
+        Kind::Third(length) => return nth(text, at + length, 2, spans),
+        Kind::Fourth(length) => {
+            nth(text, at + length, 2, spans);
+            return nth(text, at + length, 3, spans);
+        }
         Kind::Slash => return behind_slash(text, at, spans),
         Kind::Echoed => return echoed(text, at, spans),
-        Kind::Glued(flag) | Kind::Cookies(flag) | Kind::Next(flag) | Kind::User(flag) | Kind::Percent(flag) => {
-            flag.as_bytes()
-        }
+        Kind::Glued(flag)
+        | Kind::Cookies(flag)
+        | Kind::Next(flag)
+        | Kind::User(flag)
+        | Kind::Comma(flag)
+        | Kind::Percent(flag) => flag.as_bytes(),
     };
     let end = text.len().min(at + REACH);
     let vain = &mut seen.0[usize::from(keyword)];
@@ -139,8 +180,12 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u8, seen: &mut Seen, spans: 
                 return header::cookies(text, word, stop, spans);
             }
             (Kind::Next(_), Some(b' ' | b'=')) => return report(text, after + 1, spans),
-            (Kind::User(_) | Kind::Percent(_), Some(byte)) => {
-                let separator = if matches!(kind, Kind::User(_)) { b':' } else { b'%' };
+            (Kind::User(_) | Kind::Comma(_) | Kind::Percent(_), Some(byte)) => {
+                let separator = match kind {
+                    Kind::User(_) => b':',
+                    Kind::Comma(_) => b',',
+                    _ => b'%',
+                };
                 let word = if matches!(byte, b' ' | b'=') { after + 1 } else { after };
                 let (word, stop) = word_at(text, word);
                 if let Some(colon) = text[word..stop].iter().position(|byte| *byte == separator) {
@@ -187,6 +232,29 @@ fn echoed(text: &[u8], at: usize, spans: &mut Spans) {
     }
     let between = text.get(end..at).unwrap_or_default();
     if between.contains(&b'|') && value::is_secret(&text[from..end], Strength::Password, Written::Stated) {
+        // `echo user:SECRET | chpasswd`
+        let user = text[from..end]
+            .iter()
+            .position(|byte| *byte == b':')
+            .filter(|_| text[at] == b'c');
+        push(text, from + user.map_or(0, |colon| colon + 1), end, spans);
+    }
+}
+
+/// The word that so many words stand before.
+fn nth(text: &[u8], from: usize, before: usize, spans: &mut Spans) {
+    let mut at = from;
+    for _ in 0..before {
+        let (_, end) = word_at(text, at);
+        let quoted = usize::from(matches!(text.get(end), Some(b'"' | b'\'')));
+        at = end + quoted;
+        if text.get(at) != Some(&b' ') {
+            return;
+        }
+        at += 1;
+    }
+    let (from, end) = word_at(text, at);
+    if from < end && value::is_secret(&text[from..end], Strength::Password, Written::Stated) {
         push(text, from, end, spans);
     }
 }

@@ -107,6 +107,11 @@ fn header_value(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)>
             at += 1;
             Some(*quote)
         }
+        // metadata: map[authorization:[Bearer …]]
+        b'[' => {
+            at += 1;
+            Some(b']')
+        }
         // curl -H 'Authorization: …'
         _ if !quoted_name => around,
         _ => None,

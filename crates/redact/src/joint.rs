@@ -69,7 +69,9 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
     } = name;
     let before = start.checked_sub(dashes + 1).map(|at| text[at]);
     let mut at = end;
-    let quoted_name = quote_at(text, at).is_some_and(|quote| before == Some(quote));
+    let quoted_name = quote_at(text, at).is_some_and(|quote| {
+        before == Some(quote) || matches!(text.get(at + 1), Some(b':' | b'=')) && before != Some(b'=')
+    });
     if quoted_name || text.get(at) == Some(&b']') && matches!(before, Some(b'[' | b'"' | b'\'')) {
         at += 1;
         if text.get(at) == Some(&b']') {
@@ -114,6 +116,8 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
             at = joined + 2;
             Written::Stated
         }
+        // `//apikey:…@host`: the user of an address, which is another matcher's business.
+        b':' if start > 1 && text[start - 2..start] == *b"//" => return Beside::Nothing,
         b':' => {
             at = joined + 1;
             match text.get(at) {
@@ -123,6 +127,15 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
                 _ => {}
             }
             Written::Stated
+        }
+        b',' if dashes == 2 && !quoted_name => {
+            at = skip_spaces(text, joined + 1, 8);
+            let stop = seen.token_end(text, at, Stops::Text);
+            return if at > joined + 1 && text.get(at) != Some(&b'-') && quote_at(text, at).is_none() {
+                Beside::Value(at..stop, Written::Assigned)
+            } else {
+                Beside::Nothing
+            };
         }
         b',' if quoted_name => {
             return match argument(text, name, joined, before, seen) {
@@ -217,7 +230,25 @@ fn value_at(
     } else {
         Stops::Text
     };
+    // So does what follows the name of a variable, wherever it stands.
+    let stops = if name.variable && matches!(stops, Stops::Text) && !matches!(before, Some(b'{' | b'(')) {
+        Stops::Nothing
+    } else {
+        stops
+    };
+    if text.get(at) == Some(&b'{') && text[name.start..name.end].eq_ignore_ascii_case(b"pwd") {
+        let close = text[at..].iter().take(256).position(|byte| *byte == b'}');
+        if let Some(close) = close.filter(|close| matches!(text.get(at + close + 1), None | Some(b';'))) {
+            return Beside::Value(at + 1..at + close, Written::Quoted);
+        }
+    }
     let mut stop = seen.token_end(text, at, stops);
+    if name.variable && !alone && matches!(stops, Stops::Nothing) {
+        stop = next_assignment(text, at, stop);
+        while at < stop && matches!(text[stop - 1], b',' | b';' | b'"' | b'\'' | b'`' | b')' | b'}' | b']') {
+            stop -= 1;
+        }
+    }
     if alone {
         stop = next_assignment(text, at, stop);
         if at < stop && matches!(text[stop - 1], b'"' | b'\'') {
@@ -230,7 +261,7 @@ fn value_at(
 /// What a value would be, were it on the next line.
 fn below(text: &[u8], name: Name, at: usize, quoted_name: bool, written: Written) -> Option<Open> {
     let rest = text[at..].trim_ascii_end();
-    if rest.len() > 8 {
+    if rest.len() > 16 {
         return None;
     }
     let strength = name.strength;
@@ -240,6 +271,15 @@ fn below(text: &[u8], name: Name, at: usize, quoted_name: bool, written: Written
             column: name.start - usize::from(quoted_name),
         }),
         b"\\" => Some(Open::Word),
+        [b'<', b'<', tag @ ..] => {
+            let tag = tag.strip_prefix(b"-").or_else(|| tag.strip_prefix(b"~")).unwrap_or(tag);
+            let tag = tag.trim_ascii();
+            let tag = tag
+                .strip_prefix(b"'")
+                .or_else(|| tag.strip_prefix(b"\""))
+                .unwrap_or(tag);
+            (!tag.is_empty() && tag[0].is_ascii_alphabetic()).then_some(Open::Heredoc)
+        }
         b"[" => Some(Open::List { strength }),
         [b'|' | b'>', ..] => rest[1..]
             .iter()
@@ -511,7 +551,9 @@ fn argument(text: &[u8], name: Name, joined: usize, before: Option<u8>, seen: &m
         return Beside::Below(Open::Word);
     }
     let opens = name.start.checked_sub(name.dashes + 2).map(|at| text[at]);
-    if !flag && opens != Some(b'(') || before.is_none() {
+    let opened = opens == Some(b'(')
+        || opens == Some(b' ') && name.start > name.dashes + 3 && text[name.start - name.dashes - 3] == b'(';
+    if !flag && !opened || before.is_none() {
         return Beside::Nothing;
     }
     let Some(quote) = quote_at(text, at) else {
@@ -647,7 +689,15 @@ fn stated(text: &[u8], name: Name, joined: usize, seen: &mut Seen) -> Beside {
             && !head.starts_with(b"sha")
             && (head.iter().any(u8::is_ascii_uppercase) && head.iter().any(u8::is_ascii_lowercase) || digits >= 4)
     };
-    if likely {
+    let capitals = head.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+    let made = name.strength == Strength::Password
+        && value.len() >= 8
+        && digits > 0
+        && capitals > 0
+        && letters > capitals
+        && !matches!(head[0], b'(' | b'/' | b'<' | b'$' | b'[' | b'{')
+        && !head.contains(&b'(');
+    if likely || made {
         Beside::Value(from..stop, Written::Stated)
     } else {
         Beside::Nothing

@@ -5,6 +5,7 @@
 
 use memchr::memmem;
 
+use crate::prefix;
 use crate::rules;
 use crate::span::Spans;
 
@@ -19,7 +20,7 @@ const LONGEST: u32 = 2000;
 const PUTTY: &[u8] = b"PuTTY-User-Key-File-";
 
 /// Whether and how a stream is inside a key.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct KeyBlock {
     state: State,
     /// What stood before the first line, as a log's prefix does; what follows has something of the same length.
@@ -243,7 +244,11 @@ fn trimmed_end(line: &[u8]) -> usize {
 
 /// How much of a line is the prefix the key's first line had, or white space.
 fn common_prefix(line: &[u8], prefix: &[u8]) -> usize {
-    let start = if line.starts_with(prefix) { prefix.len() } else { 0 };
+    let start = if line.starts_with(prefix) {
+        prefix.len()
+    } else {
+        prefix::length(line)
+    };
     start
         + line[start..]
             .iter()

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Bound;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
 use base64::Engine as _;
@@ -14,6 +15,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use crate::gate::{Gate, Keyword};
 use crate::span::Spans;
+use crate::view::View;
 
 /// What became of a value that was to be hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +80,9 @@ pub(crate) struct Known {
 struct Hunt {
     gate: Gate<()>,
     automaton: AhoCorasick,
+    needles: BTreeSet<Vec<u8>>,
+    /// The length of the longest needle.
+    longest: usize,
     several_lines: bool,
 }
 
@@ -155,6 +160,36 @@ impl Known {
     }
 }
 
+impl Known {
+    /// Whether a text ends with the beginning of a needle, so that what follows may make it a known value.
+    pub(crate) fn may_go_on(&self, text: &[u8]) -> bool {
+        let Some(hunt) = &self.hunt else { return false };
+        let (mut squeezed, mut decoded) = (View::default(), View::default());
+        hunt.may_go_on(text)
+            || squeezed.squeeze(text) && hunt.may_go_on(squeezed.text())
+            || decoded.decode(text)
+                && (hunt.may_go_on(decoded.text())
+                    || squeezed.squeeze(decoded.text()) && hunt.may_go_on(squeezed.text()))
+    }
+}
+
+impl Hunt {
+    fn may_go_on(&self, text: &[u8]) -> bool {
+        let tail = text[text.len().saturating_sub(self.longest.min(TAIL))..].to_ascii_lowercase();
+        (0..tail.len()).any(|from| {
+            let end = &tail[from..];
+            let next = self
+                .needles
+                .range::<[u8], _>((Bound::Included(end), Bound::Unbounded))
+                .next();
+            next.is_some_and(|needle| needle.starts_with(end) && needle.len() > end.len())
+        })
+    }
+}
+
+/// How much of an unfinished line is compared with the beginnings of the needles.
+const TAIL: usize = 4096;
+
 /// Why a value is not to be hidden.
 fn refuse(value: &str) -> Option<Registered> {
     let kinds = [
@@ -207,7 +242,10 @@ impl Hunt {
             // The values are capped at 4 MiB and their coats at some ten times that.
             .or_else(|_| AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&needles))
             .expect("an automaton over a bounded set of needles");
+        let longest = needles.iter().map(Vec::len).max().unwrap_or(0);
         Some(Self {
+            needles,
+            longest,
             gate: Gate::new(keywords),
             automaton,
             several_lines,

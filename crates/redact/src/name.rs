@@ -244,10 +244,24 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         }
         words.len -= 1;
     }
+    // `PASSWORD_FILE_CONTENT` is the password again.
+    if words.len > 2 && matches!(words.last(), Some(b"content" | b"contents")) && words.back(1) == Some(b"file") {
+        words.len -= 2;
+    }
+    // `APIKEY_PRIVATE`: what kind of key it is stands behind it.
+    if words.len > 1 && words.last() == Some(b"private") && words.back(1).is_some_and(|word| word.ends_with(b"key")) {
+        return Some(Strength::Token);
+    }
     let last = words.last()?;
     let before = words.back(1).unwrap_or_default();
+    if last == b"word" && before == b"pass" {
+        return Some(Strength::Password);
+    }
     if last == b"id" && before == b"session" {
         return Some(Strength::Weak);
+    }
+    if last == b"id" && before == b"key" && words.back(2) == Some(b"private") {
+        return Some(Strength::Token);
     }
     if listed(ABOUT, last) {
         return None;

@@ -33,6 +33,8 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("private-key", ""),
     ("privatekey", ""),
     ("key", "=:\"'>\\"),
+    ("_key", " "),
+    ("bundle_", ""),
     (" key", " :="),
     ("_key_", ""),
     ("auth", "=:\"'>\\"),
@@ -94,6 +96,8 @@ pub(crate) enum Open {
     Pair,
     /// It is the text of an element: `<password>`.
     Element,
+    /// It goes on up to a word that stands alone: `secret = <<EOT`.
+    Heredoc,
     /// It goes on up to this quote.
     Quote { quote: u8 },
     /// A manifest begins, which may be that of a Kubernetes secret; `sure` when it says that it is one.
@@ -185,6 +189,10 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
     let dashes = start - whole;
     let (start, strength) = match spaced(text, start, end) {
         Some((word, strength)) => (word, Some(strength)),
+        // `BUNDLE_GEMS__EXAMPLE__COM=user:password`
+        None if text[start..end].starts_with(b"BUNDLE_") && text[start..end].windows(2).any(|two| two == b"__") => {
+            (start, Some(Strength::Token))
+        }
         None if is_query(text, start, end) => (start, Some(Strength::Weak)),
         None => (start, seen.strength(text, start, end)),
     };
@@ -194,13 +202,19 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
         start,
         end,
         dashes,
-        strength,
+        strength: if strength == Strength::Weak && dashes == 2 {
+            Strength::Token
+        } else {
+            strength
+        },
         variable: word.len() >= 5 && word.contains(&b'_') && !word.iter().any(u8::is_ascii_lowercase),
     };
     match joint::beside(text, name, seen) {
         Beside::Nothing => {
             if names_a_pair(text, name) {
                 seen.open = Some(Open::Pair);
+            } else if let Some(range) = value_before(text, name) {
+                judge(text, range, name, Written::Quoted, seen, spans);
             }
         }
         Beside::Below(open) => seen.open = Some(open),
@@ -299,6 +313,17 @@ fn names_a_pair(text: &[u8], name: Name) -> bool {
     if !matches!(rest.trim_ascii(), b"" | b",") {
         return false;
     }
+    // The name may be the end of a path: `Name:  /prod/db/password`.
+    let path = lead
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'.'))
+        .count();
+    let lead = if lead[lead.len() - path..].contains(&b'/') {
+        &lead[..lead.len() - path]
+    } else {
+        lead
+    };
     let lead = lead.trim_ascii_end();
     let Some(lead) = lead.strip_suffix(b":").or_else(|| lead.strip_suffix(b"=")) else {
         return false;
@@ -322,6 +347,30 @@ fn names_a_pair(text: &[u8], name: Name) -> bool {
     ]
     .iter()
     .any(|known| lead[lead.len() - word..].eq_ignore_ascii_case(known))
+}
+
+/// `{"value":"…","name":"DB_PASSWORD"}`: the value of a name that comes after it.
+fn value_before(text: &[u8], name: Name) -> Option<Range<usize>> {
+    let lead = &text[name.start.saturating_sub(512)..name.start];
+    let lead = [
+        "\"name\":\"",
+        "\"name\": \"",
+        "\"key\":\"",
+        "\"key\": \"",
+        "\"Key\":\"",
+        "\"Key\": \"",
+    ]
+    .iter()
+    .find_map(|key| lead.strip_suffix(key.as_bytes()))?;
+    let value = memchr::memmem::rfind(lead, b"\"value\":").or_else(|| memchr::memmem::rfind(lead, b"\"Value\":"))?;
+    if lead[value..].contains(&b'{') {
+        return None;
+    }
+    let from = name.start.saturating_sub(512);
+    let at = skip_spaces(text, from + value + 8, 4);
+    let quote = quote_at(text, at)?;
+    let close = closing(&text[..name.start], at + 1, quote)?;
+    Some(at + 1..close)
 }
 
 /// The quoted values of a list.
@@ -376,6 +425,17 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
     {
         return;
     }
+    // An address is judged as one: its host is no secret.
+    if strength != Strength::Password
+        && let Some(scheme) = memchr::memmem::find(&value[..value.len().min(24)], b"://")
+        && value[..scheme]
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+        && scheme > 1
+        && memchr::memchr(b'@', &value[..value.len().min(2048)]).is_some()
+    {
+        return;
+    }
     // Of a long value without white space, every name in it would judge the rest: after the first, a short look must do.
     let long = value.len() > 4 * value::JUDGED;
     let value = if long && range.end == seen.dull {
@@ -387,6 +447,15 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
     let set =
         written == Written::Assigned || written == Written::Quoted && range.start >= 2 && text[range.start - 2] == b'=';
     let plainly = strength == Strength::Token && name.variable && set && value.len() >= 8 && !value::is_filler(value);
+    // The variables of a page of YAML or JSON are set as well, though spaces stand between.
+    let letters = name.variable
+        && written != Written::Assigned
+        && value.len() >= 12
+        && value
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && !value::is_filler(value)
+        && (strength == Strength::Password && value.contains(&b'-') || value::mixes_cases(value));
     // What is set in quotes is seldom a sentence, least of all one with digits.
     let phrase = strength == Strength::Password
         && set
@@ -395,6 +464,7 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         && !value::is_placeholder(value);
     if value::is_secret(value, strength, written)
         || phrase
+        || letters && !value::is_placeholder(value)
         || plainly && value::is_secret(value, Strength::Password, Written::Assigned)
         || word.ends_with(b"auth") && crate::header::is_basic(value)
     {

@@ -18,6 +18,9 @@ pub(crate) fn text(line: &[u8]) -> usize {
 }
 
 fn one(line: &[u8]) -> Option<usize> {
+    if let Some(length) = line_number(line) {
+        return Some(length);
+    }
     let word = line.iter().take(64).position(|byte| *byte == b' ')?;
     let (first, spaced) = (&line[..word], word + 1);
     let length = match *first.first()? {
@@ -57,4 +60,27 @@ fn is_time(word: &[u8]) -> bool {
         && word
             .iter()
             .all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b'-' | b'T' | b'Z' | b'+' | b',' | b's'))
+}
+
+/// `   12 | `, `> 12 | `, as a tool shows where in a file something is.
+fn line_number(line: &[u8]) -> Option<usize> {
+    let lead = line
+        .iter()
+        .take(8)
+        .take_while(|byte| matches!(byte, b' ' | b'>' | b'\t'))
+        .count();
+    let digits = line[lead..]
+        .iter()
+        .take(6)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let mut at = lead + digits;
+    let spaces = line[at..].iter().take(4).take_while(|byte| **byte == b' ').count();
+    at += spaces;
+    let bar = line[at..].starts_with(b"|") || line[at..].starts_with("│".as_bytes());
+    if digits == 0 || !bar {
+        return None;
+    }
+    at += if line[at] == b'|' { 1 } else { 3 };
+    Some(at + usize::from(line.get(at) == Some(&b' ')))
 }

@@ -13,7 +13,7 @@ use crate::known::Known;
 use crate::names::Open;
 use crate::redactor::Redactor;
 use crate::rules;
-use crate::span::{self, Spans};
+use crate::span::{self, Span, Spans};
 use crate::view::View;
 
 /// A line that may be stored.
@@ -75,9 +75,7 @@ impl Scrubber {
     /// Takes time linear in the line. What follows a private key's first line is hidden up to its last line; a key that
     /// never ends stops hiding after a few lines that cannot be part of one.
     pub fn scrub(&mut self, line: &str) -> Scrubbed {
-        if self.version != self.redactor.version() {
-            (self.version, self.known) = self.redactor.known();
-        }
+        self.refresh();
         self.work.spans.clear();
         let begins = self.work.find(line.as_bytes(), &self.known, self.redactor.custom());
         self.block.find(line.as_bytes(), begins, &mut self.work.spans);
@@ -87,6 +85,109 @@ impl Scrubber {
             let redactor = &self.redactor;
             self.work
                 .finish(line, &self.known, redactor.custom(), |rule| redactor.rule_id(rule))
+        }
+    }
+
+    /// Hides every secret of what follows on a line whose beginning was shown before its end was there: `rest` is judged
+    /// as the end of `shown` and `rest` together, and only it is given back. The line is over with it.
+    pub fn scrub_after(&mut self, shown: &str, rest: &str) -> Scrubbed {
+        self.refresh();
+        let whole = [shown, rest].concat();
+        let hidden = hidden_of(
+            &mut self.work,
+            &whole,
+            &self.known,
+            self.redactor.custom(),
+            &mut self.block,
+            &mut self.carry,
+        );
+        self.finish_after(shown, rest, hidden)
+    }
+
+    /// What may be shown of a line that has no end yet, after `shown` was: `rest` with its secrets hidden, or `None` when
+    /// any of it may still become part of a secret. It changes nothing of what is known about the stream; when the line
+    /// goes on, give all that was shown of it to [`scrub_after`](Self::scrub_after).
+    ///
+    /// A prompt may be shown: text that ends with a space or a sign that no credential ends in, that no known value
+    /// begins with, and that stays as it is whatever is put behind it.
+    pub fn scrub_unfinished(&mut self, shown: &str, rest: &str) -> Option<Scrubbed> {
+        self.refresh();
+        let whole = [shown, rest].concat();
+        if self.block.is_open() || !ends_like_a_prompt(&whole) || self.known.may_go_on(whole.as_bytes()) {
+            return None;
+        }
+        let mut probed = |line: &str| {
+            let (mut block, mut carry) = (self.block.clone(), self.carry);
+            let custom = self.redactor.custom();
+            let hidden = hidden_of(&mut self.work, line, &self.known, custom, &mut block, &mut carry);
+            (hidden, block.is_open())
+        };
+        let (now, opens) = probed(&whole);
+        if opens {
+            return None;
+        }
+        for probe in PROBES {
+            let (later, opens) = probed(&format!("{whole}{probe}"));
+            let grows = later.iter().any(|span| {
+                span.start < whole.len()
+                    && !now
+                        .iter()
+                        .any(|known| known.start <= span.start && span.end.min(whole.len()) <= known.end)
+            });
+            if grows || opens {
+                return None;
+            }
+        }
+        Some(self.finish_after(shown, rest, now))
+    }
+
+    fn refresh(&mut self) {
+        if self.version != self.redactor.version() {
+            (self.version, self.known) = self.redactor.known();
+        }
+    }
+
+    /// Cuts what is hidden out of `rest`, which stands behind `shown`, and looks again as [`Work::finish`] does.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the redaction that the constructor asks for"
+    )]
+    fn finish_after(&mut self, shown: &str, rest: &str, mut hidden: Vec<Span>) -> Scrubbed {
+        let (mut shown, mut rest) = (shown.to_owned(), rest.to_owned());
+        let mut places = span::Places::new();
+        for _ in 0..=ROUNDS {
+            let border = shown.len();
+            let part = |from: usize, to: usize| -> Vec<Span> {
+                let inside = hidden.iter().filter(|span| span.start < to && span.end > from);
+                inside
+                    .map(|span| Span {
+                        start: span.start.max(from) - from,
+                        end: span.end.min(to) - from,
+                        rule: span.rule,
+                    })
+                    .collect()
+            };
+            let (before, _) = span::cut(&shown, &part(0, border), &span::Places::new());
+            let (after, after_places) = span::cut(&rest, &part(border, border + rest.len()), &places);
+            let same = after == rest && before == shown;
+            (shown, rest, places) = (before, after, after_places);
+            if same {
+                break;
+            }
+            let whole = [shown.as_str(), rest.as_str()].concat();
+            self.work.spans.clear();
+            if self.work.find(whole.as_bytes(), &self.known, self.redactor.custom()) {
+                KeyBlock::find_inline(whole.as_bytes(), &mut self.work.spans);
+            }
+            hidden = self.work.spans.merge(&whole).to_vec();
+            if hidden.is_empty() {
+                break;
+            }
+        }
+        let redactor = &self.redactor;
+        Scrubbed {
+            text: SafeText::assume_redacted(rest),
+            masked: span::count(&places, |rule| redactor.rule_id(rule)),
         }
     }
 
@@ -177,6 +278,57 @@ impl Work {
             masked: span::count(&places, id),
         }
     }
+}
+
+/// What is put behind an unfinished line to see whether it could become part of a secret: a value, one that ends a quote,
+/// the host of an address, the end of an element, the rest of a key's first line.
+const PROBES: &[&str] = &[
+    "Xk29vv01Lq88zR4t",
+    "Xk29vv01Lq88zR4t\" ",
+    "Xk29vv01Lq88zR4t' ",
+    "Xk29vv01Lq88zR4t` ",
+    "Xk29vv01@host.example.com/",
+    "Xk29vv01</x>",
+    "PRIVATE KEY-----",
+    "BEGIN PRIVATE KEY-----",
+];
+
+/// Whether a line ends as a prompt does: with a space, or with a sign after a word that is no credential's beginning.
+fn ends_like_a_prompt(line: &str) -> bool {
+    let Some(last) = line.chars().next_back() else {
+        return false;
+    };
+    let word = line.rsplit(char::is_whitespace).next().unwrap_or_default();
+    let plain = |word: &str| word.len() <= 24 && word.chars().all(char::is_alphabetic);
+    match last {
+        _ if last.is_whitespace() => true,
+        '.' => word.strip_suffix("...").is_some_and(plain),
+        ':' => plain(&word[..word.len() - 1]),
+        '?' | '>' | ')' | ']' | '}' | '!' | '$' | '#' => {
+            let stem = word.trim_end_matches(|c: char| !c.is_alphanumeric());
+            plain(stem.trim_start_matches(['(', '[', '{', '<', '/']))
+                || stem.len() <= 8 && word.starts_with(['(', '[', '{', '<'])
+        }
+        '%' => word[..word.len() - 1].chars().all(|c| c.is_ascii_digit() || c == '.'),
+        _ => !last.is_ascii() && !last.is_alphanumeric(),
+    }
+}
+
+/// What every matcher hides of a line, merged; `block` and `carry` move on.
+fn hidden_of(
+    work: &mut Work,
+    line: &str,
+    known: &Known,
+    custom: &[CustomRule],
+    block: &mut KeyBlock,
+    carry: &mut Carry,
+) -> Vec<Span> {
+    work.spans.clear();
+    let begins = work.find(line.as_bytes(), known, custom);
+    block.find(line.as_bytes(), begins, &mut work.spans);
+    let open = work.open.take();
+    carry.find(line.as_bytes(), open, &mut work.spans);
+    work.spans.merge(line).to_vec()
 }
 
 /// How often a line with a secret is looked at again; each time is linear, and the second is nearly always the last.

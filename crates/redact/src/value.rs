@@ -185,6 +185,14 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     if is_mostly_one(value) {
         return true;
     }
+    // Rules of a validator: `required|min:8`.
+    if value.contains(&b'|')
+        && value
+            .split(|byte| *byte == b'|')
+            .all(|rule| rule.first().is_some_and(u8::is_ascii_lowercase))
+    {
+        return true;
+    }
     if value.contains(&b'(') && last == b')' || value.ends_with(b"()") {
         return true;
     }
@@ -285,6 +293,7 @@ struct Makeup {
     others: usize,
     /// Signs that no sentence holds.
     odd: usize,
+    capitals: usize,
     /// Where a lower-case letter is followed by a capital.
     turns: usize,
 }
@@ -298,6 +307,7 @@ impl Makeup {
                 b'a'..=b'z' => makeup.letters += 1,
                 b'A'..=b'Z' => {
                     makeup.letters += 1;
+                    makeup.capitals += 1;
                     makeup.turns += usize::from(lower);
                 }
                 b'0'..=b'9' => makeup.digits += 1,
@@ -323,8 +333,15 @@ impl Makeup {
 
     /// More capitals than at the front or at the joints of camelCase.
     fn mixes_cases(&self, length: usize) -> bool {
-        self.turns >= 2 && self.turns * 5 >= length
+        let small = self.letters - self.capitals;
+        self.turns >= 2 && (self.turns * 5 >= length || self.capitals * 3 >= self.letters && small * 4 >= self.letters)
     }
+}
+
+/// Whether capitals stand in a value as chance would put them, not as words would.
+pub(crate) fn mixes_cases(value: &[u8]) -> bool {
+    let head = &value[..value.len().min(JUDGED)];
+    Makeup::of(head).mixes_cases(head.len())
 }
 
 /// Whether the value of a name of this strength is to be hidden.
@@ -342,6 +359,7 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
                 length >= 3
                     && !(made.spaces >= 2 && made.letters + made.spaces + 4 > length)
                     && !(made.spaces > 0 && made.is_plain_words())
+                    && !is_title(head)
             }
             Written::Stated => {
                 length >= 4
@@ -396,7 +414,7 @@ fn is_call(value: &[u8]) -> bool {
     value
         .iter()
         .position(|byte| !(byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.')))
-        .is_some_and(|at| value[at] == b'(')
+        .is_some_and(|at| value[at] == b'(' || value[at..].starts_with(b"::") || value[at..].starts_with(b"=>"))
 }
 
 /// `AES-256-GCM`, `RS256`, `HMAC-SHA256`: how something is encrypted, not with what.
@@ -424,6 +442,15 @@ fn is_algorithm(value: &[u8]) -> bool {
         && value
             .split(|byte| matches!(byte, b'-' | b'_' | b'/' | b':'))
             .all(|part| part.len() <= 8)
+}
+
+/// `Passwort`, `Contraseña`, `Mot de passe`: what a page calls the field, in whatever language.
+fn is_title(value: &[u8]) -> bool {
+    let first = value[0].is_ascii_uppercase() || value[0] >= 0x80;
+    first
+        && value[1..]
+            .iter()
+            .all(|byte| byte.is_ascii_lowercase() || *byte >= 0x80 || matches!(byte, b' ' | b'*' | b':' | b'?'))
 }
 
 fn is_code(value: &[u8]) -> bool {
@@ -460,11 +487,19 @@ fn is_path_or_link(value: &[u8]) -> bool {
             && text.iter().all(|byte| {
                 byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'@' | b'+' | b'~')
             })
-            && text.split(|byte| *byte == b'/').all(|part| part.len() <= 24)
+            && text
+                .split(|byte| *byte == b'/')
+                .all(|part| part.len() <= 24 && !is_random(part))
     };
     (value.starts_with(b"./") || value.starts_with(b"../") || value.starts_with(b"~/")) && path_like(value)
         || value.first() == Some(&b'/') && path_like(&value[1..]) && !value.ends_with(b"=")
         || value.len() > 3 && value[1] == b':' && value[2] == b'\\' && value[0].is_ascii_alphabetic()
+}
+
+/// A part of a path that no person named: long, of letters of both cases with digits among them.
+fn is_random(part: &[u8]) -> bool {
+    let made = Makeup::of(part);
+    part.len() >= 12 && made.digits > 0 && made.capitals >= 3 && made.letters - made.capitals >= 3 && made.turns >= 2
 }
 
 #[cfg(test)]
