@@ -37,6 +37,19 @@ const GOALS: &[Goal] = &[
 /// How much of the other text of lines with a secret may go with it.
 const LOST: f64 = 0.02;
 
+/// How many rules there are of each group.
+fn rules_by_group() -> Vec<String> {
+    let mut groups = std::collections::BTreeMap::new();
+    for rule in verdict::shared().rules() {
+        *groups.entry(rule.group).or_insert(0_usize) += 1;
+    }
+    let total: usize = groups.values().sum();
+    let mut rows = vec!["| group | rules |".to_owned(), "| --- | --- |".to_owned()];
+    rows.extend(groups.iter().map(|(group, rules)| format!("| {group} | {rules} |")));
+    rows.push(format!("| all | {total} |"));
+    rows
+}
+
 #[test]
 fn the_goals_are_reached_on_cases_drawn_from_documentation() {
     let mut report = Vec::new();
@@ -65,6 +78,8 @@ fn the_goals_are_reached_on_cases_drawn_from_documentation() {
         missed.push(format!("{} benign lines changed", benign.changes()));
     }
     report.splice(0..0, benign.report());
+    rows.push(String::new());
+    rows.extend(rules_by_group());
     println!("{}", rows.join("\n"));
     if let Some(path) = std::env::var_os("JUDGE_FAILURES") {
         let mut file = std::fs::File::create(path).expect("a file that can be written");
