@@ -114,6 +114,7 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("lftp ", Kind::Comma("-u")),
     ("sonar.login=", Kind::Here(12)),
     ("chpasswd", Kind::Echoed),
+    ("htpasswd -b", Kind::Fourth(9)),
     ("secret put ", Kind::Next("<<<")),
     ("identified by ", Kind::Here(14)),
     ("_password by ", Kind::Here(13)),

@@ -118,6 +118,8 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
         }
         // `//apikey:…@host`: the user of an address, which is another matcher's business.
         b':' if start > 1 && text[start - 2..start] == *b"//" => return Beside::Nothing,
+        // `arn:aws:secretsmanager:eu-west-1:123456789012:secret:name-AbCdEf`: a name, too.
+        b':' if start > 1 && text[start - 1] == b':' && text[start - 2].is_ascii_digit() => return Beside::Nothing,
         b':' => {
             at = joined + 1;
             match text.get(at) {
@@ -153,7 +155,42 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
             && (dashes > 0 && !quoted_name || strength == Strength::Password && is_netrc(text, start)) =>
         {
             at = joined;
-            if text.get(at) == Some(&b'-') {
+            // "Using --password via the CLI is insecure": a flag that is spoken of.
+            const PROSE: [&[u8]; 24] = [
+                b"and",
+                b"are",
+                b"argument",
+                b"as",
+                b"at",
+                b"by",
+                b"can",
+                b"flag",
+                b"for",
+                b"from",
+                b"has",
+                b"in",
+                b"instead",
+                b"is",
+                b"must",
+                b"not",
+                b"on",
+                b"option",
+                b"or",
+                b"parameter",
+                b"to",
+                b"via",
+                b"was",
+                b"with",
+            ];
+            let word = text[at..]
+                .iter()
+                .take(12)
+                .take_while(|byte| byte.is_ascii_alphabetic())
+                .count();
+            if text.get(at) == Some(&b'-')
+                || PROSE.contains(&&text[at..at + word])
+                    && matches!(text.get(at + word), Some(b' ' | b'.' | b',') | None)
+            {
                 return Beside::Nothing;
             }
             Written::Assigned
@@ -232,7 +269,7 @@ fn value_at(
     };
     // So does what follows the name of a variable, wherever it stands.
     let stops = if name.variable && matches!(stops, Stops::Text) && !matches!(before, Some(b'{' | b'(')) {
-        Stops::Nothing
+        Stops::Quotes
     } else {
         stops
     };
@@ -243,7 +280,7 @@ fn value_at(
         }
     }
     let mut stop = seen.token_end(text, at, stops);
-    if name.variable && !alone && matches!(stops, Stops::Nothing) {
+    if matches!(stops, Stops::Quotes) {
         stop = next_assignment(text, at, stop);
         while at < stop && matches!(text[stop - 1], b',' | b';' | b'"' | b'\'' | b'`' | b')' | b'}' | b']') {
             stop -= 1;
@@ -616,18 +653,33 @@ fn stated(text: &[u8], name: Name, joined: usize, seen: &mut Seen) -> Beside {
     if name.start > 0 && matches!(text[name.start - 1], b'$' | b'{') {
         return Beside::Nothing;
     }
-    if name.strength == Strength::Weak {
+    if text[name.start..name.end].ends_with(b"_auth") {
         let end = seen.token_end(text, joined, Stops::Text);
-        return if text[name.start..name.end].ends_with(b"_auth") && crate::header::is_basic(&text[joined..end]) {
-            Beside::Value(joined..end, Written::Stated)
-        } else {
-            Beside::Nothing
-        };
+        if crate::header::is_basic(&text[joined..end]) {
+            return Beside::Value(joined..end, Written::Stated);
+        }
+    }
+    if name.strength == Strength::Weak {
+        return Beside::Nothing;
     }
     if let Some(quote) = quote_at(text, joined) {
         return match seen.closing(text, joined + 1, quote) {
             Some(close) if close - joined > 6 => Beside::Value(joined + 1..close, Written::Stated),
             _ => Beside::Nothing,
+        };
+    }
+    // `var password string = "…"`: the type stands behind the name.
+    let typed = text[joined..]
+        .iter()
+        .take(24)
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
+    let equals = skip_spaces(text, joined + typed, 2);
+    if typed > 1 && text.get(equals) == Some(&b'=') && text.get(equals + 1) != Some(&b'=') {
+        let at = skip_spaces(text, equals + 1, 2);
+        return match quote_at(text, at) {
+            Some(quote) => quoted(text, at, quote, name, Written::Stated, seen),
+            None => Beside::Nothing,
         };
     }
     let mut at = joined;
@@ -674,6 +726,11 @@ fn stated(text: &[u8], name: Name, joined: usize, seen: &mut Seen) -> Beside {
     };
     let value = &text[from..stop];
     let head = &value[..value.len().min(64)];
+    // `secrets set API_TOKEN=…`: the name that counts comes now.
+    let word = head.iter().take_while(|byte| in_name(**byte)).count();
+    if word > 1 && head.get(word) == Some(&b'=') && head.get(word + 1).is_some_and(|byte| *byte != b'=') {
+        return Beside::Nothing;
+    }
     let digits = head.iter().filter(|byte| byte.is_ascii_digit()).count();
     let letters = head.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
     let likely = if led || name.variable {

@@ -14,6 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use crate::gate::{Gate, Keyword};
+use crate::prefix;
 use crate::span::Spans;
 use crate::view::View;
 
@@ -39,20 +40,40 @@ const GATE: usize = 8;
 
 /// Words that are no secret even when somebody sets a secret to them. Sorted.
 const COMMON: &[&str] = &[
+    "/bin/bash",
+    "/bin/sh",
+    "/bin/zsh",
+    "/usr/bin/bash",
+    "/usr/bin/zsh",
+    "/usr/local/bin",
     "0.0.0.0",
     "127.0.0.1",
+    "aarch64",
+    "america/new_york",
+    "c.utf-8",
     "changeme",
+    "continuous-integration",
     "database",
     "default",
     "defaults",
     "dev-server",
     "development",
     "disabled",
+    "en_gb.utf-8",
+    "en_us.utf-8",
     "enabled",
+    "europe/berlin",
+    "europe/london",
     "example",
+    "github-actions",
     "internal",
+    "linux-gnu",
+    "linux/amd64",
+    "linux/arm64",
     "localhost",
     "location",
+    "node_modules",
+    "noninteractive",
     "optional",
     "password",
     "pipeline",
@@ -68,6 +89,9 @@ const COMMON: &[&str] = &[
     "undefined",
     "username",
     "workspace",
+    "x86_64",
+    "xterm-256color",
+    "xterm-color",
 ];
 
 /// The values and their automaton. A new one is made whenever a value is added.
@@ -81,6 +105,12 @@ struct Hunt {
     gate: Gate<()>,
     automaton: AhoCorasick,
     needles: BTreeSet<Vec<u8>>,
+    /// What the patterns behind the needles are pieces of.
+    encoded: Encoded,
+    /// The lines of values of which some are too short to be hidden wherever they stand.
+    short: Vec<Vec<Box<[u8]>>>,
+    /// Whether some value holds what a shell quotes.
+    quoted: bool,
     /// The length of the longest needle.
     longest: usize,
     several_lines: bool,
@@ -155,8 +185,17 @@ impl Known {
             return;
         }
         for found in hunt.automaton.find_overlapping_iter(text) {
-            spans.push(found.start()..found.end(), rule);
+            let piece = found.pattern().as_usize().checked_sub(hunt.needles.len());
+            match piece {
+                None => spans.push(found.start()..found.end(), rule),
+                Some(piece) => spans.push(hunt.encoded.around(piece, text, found.start()), rule),
+            }
         }
+    }
+
+    /// Whether some value holds what a shell quotes.
+    pub(crate) fn is_quoted(&self) -> bool {
+        self.hunt.as_ref().is_some_and(|hunt| hunt.quoted)
     }
 }
 
@@ -171,6 +210,121 @@ impl Known {
                 && (hunt.may_go_on(decoded.text())
                     || squeezed.squeeze(decoded.text()) && hunt.may_go_on(squeezed.text()))
     }
+}
+
+/// Texts of base64 that may be broken over lines anywhere, and their pieces: enough of them that no eleven characters
+/// hold none. What is beside a piece that was met is compared in place.
+#[derive(Default)]
+struct Encoded {
+    texts: Vec<Vec<u8>>,
+    /// Where each piece is from: a text, and the offset in it.
+    pieces: Vec<(u32, u32)>,
+}
+
+/// The length of a piece, and how far the next begins behind it.
+const PIECE: usize = 8;
+const STEP: usize = 4;
+/// The longest value that is looked for in pieces.
+const PIECED: usize = 16 * 1024;
+
+impl Encoded {
+    /// The pieces of these texts, each once.
+    fn new(texts: BTreeSet<Vec<u8>>, needles: &BTreeSet<Vec<u8>>) -> (Self, BTreeSet<Vec<u8>>) {
+        let mut encoded = Self::default();
+        let mut literals = std::collections::BTreeMap::new();
+        for text in texts {
+            let index = encoded.texts.len() as u32;
+            let last = text.len().saturating_sub(PIECE);
+            for offset in (0..last).step_by(STEP).chain([last]) {
+                let piece = &text[offset..(offset + PIECE).min(text.len())];
+                if piece.len() == PIECE && !needles.contains(piece) {
+                    literals.entry(piece.to_vec()).or_insert((index, offset as u32));
+                }
+            }
+            encoded.texts.push(text);
+        }
+        encoded.pieces = literals.values().copied().collect();
+        (encoded, literals.into_keys().collect())
+    }
+
+    /// How far the text that a piece is from goes on around it.
+    fn around(&self, piece: usize, text: &[u8], at: usize) -> std::ops::Range<usize> {
+        let Some(&(index, offset)) = self.pieces.get(piece) else {
+            return at..at + PIECE;
+        };
+        let (whole, offset) = (&self.texts[index as usize], offset as usize);
+        let same = |a: &u8, b: &u8| a.eq_ignore_ascii_case(b);
+        let before = text[..at]
+            .iter()
+            .rev()
+            .zip(whole[..offset].iter().rev())
+            .take_while(|(a, b)| same(a, b))
+            .count();
+        let after = text[at + PIECE..]
+            .iter()
+            .zip(&whole[offset + PIECE..])
+            .take_while(|(a, b)| same(a, b))
+            .count();
+        at - before..at + PIECE + after
+    }
+}
+
+/// Which line of which value the line before was, so that lines too short to be hidden anywhere are hidden in their place.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Run(Option<(usize, usize)>);
+
+impl Run {
+    /// Reports the line when it is one of a value's, and moves on.
+    pub(crate) fn find(&mut self, known: &Known, line: &[u8], rule: u16, spans: &mut Spans) {
+        let before = self.0.take();
+        let Some(hunt) = known.hunt.as_ref().filter(|hunt| !hunt.short.is_empty()) else {
+            return;
+        };
+        let from = prefix::text(line);
+        let end = line.trim_ascii_end().len().max(from);
+        let same = |text: &[u8], of: &[u8]| text.eq_ignore_ascii_case(of);
+        if let Some((value, at)) = before
+            && let Some(next) = hunt.short.get(value).and_then(|lines| lines.get(at + 1))
+        {
+            // Quotes that the value was put in may stand around its last line.
+            let text = &line[from..end];
+            if text.len() >= next.len() && same(&text[..next.len()], next) && text.len() <= next.len() + 2 {
+                spans.push(from..from + next.len(), rule);
+                self.0 = Some((value, at + 1));
+                return;
+            }
+        }
+        for (value, lines) in hunt.short.iter().enumerate() {
+            if let Some(at) = lines.iter().position(|known| same(&line[from..end], known)) {
+                if stands_alone(&lines[at]) {
+                    spans.push(from..end, rule);
+                }
+                self.0 = Some((value, at));
+                return;
+            }
+            // `KEY="first line`
+            if let Some(first) = lines.first()
+                && end - from > first.len()
+                && same(&line[end - first.len()..end], first)
+                && !line[end - first.len() - 1].is_ascii_alphanumeric()
+            {
+                if stands_alone(first) {
+                    spans.push(end - first.len()..end, rule);
+                }
+                self.0 = Some((value, 0));
+                return;
+            }
+        }
+    }
+}
+
+/// Whether a short line says enough to be hidden where nothing of the value was before it.
+fn stands_alone(line: &[u8]) -> bool {
+    line.len() >= 4
+        && line.iter().any(u8::is_ascii_alphanumeric)
+        && !line
+            .iter()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_punctuation())
 }
 
 impl Hunt {
@@ -203,13 +357,54 @@ fn refuse(value: &str) -> Option<Registered> {
     } else {
         8
     };
-    if COMMON.binary_search(&value.to_ascii_lowercase().as_str()).is_ok() || value.contains(crate::MASK) {
+    if is_region(value) {
+        Some(Registered::TooCommon)
+    } else if COMMON.binary_search(&value.to_ascii_lowercase().as_str()).is_ok() || value.contains(crate::MASK) {
         Some(Registered::TooCommon)
     } else if value.chars().count() < least {
         Some(Registered::TooShort)
     } else {
         None
     }
+}
+
+/// `eu-west-1`, `us-central1`, `southeastasia`: where something runs.
+fn is_region(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let mut rest = lower.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-');
+    if lower.len() > 24 || lower.len() - rest.len() > 2 || rest.is_empty() {
+        return false;
+    }
+    const PARTS: [&str; 22] = [
+        "northeast",
+        "northwest",
+        "southeast",
+        "southwest",
+        "northamerica",
+        "southamerica",
+        "north",
+        "south",
+        "east",
+        "west",
+        "central",
+        "europe",
+        "asia",
+        "australia",
+        "africa",
+        "me",
+        "us",
+        "eu",
+        "ap",
+        "sa",
+        "ca",
+        "af",
+    ];
+    let mut parts = 0;
+    while let Some(part) = PARTS.iter().find(|part| rest.starts_with(**part)) {
+        rest = rest[part.len()..].trim_start_matches('-');
+        parts += 1;
+    }
+    rest.is_empty() && parts >= 2
 }
 
 impl Hunt {
@@ -221,11 +416,33 @@ impl Hunt {
         if needles.is_empty() {
             return None;
         }
+        let mut texts = BTreeSet::new();
+        let mut short = Vec::new();
+        for value in values {
+            if value.len() <= PIECED {
+                texts.extend(encoded(value.as_bytes()).map(|text| text.to_ascii_lowercase()));
+            }
+            let lines: Vec<Box<[u8]>> = value
+                .lines()
+                .map(|line| line.trim().as_bytes().into())
+                .filter(|line: &Box<[u8]>| !line.is_empty())
+                .collect();
+            let odd = |line: &[u8]| std::str::from_utf8(line).is_ok_and(|line| refuse(line).is_some());
+            if lines.len() > 1 && lines.iter().any(|line| odd(line)) {
+                short.push(lines);
+            }
+        }
+        let (encoded, pieces) = Encoded::new(texts, &needles);
+        let quoted = values.iter().any(|value| {
+            value
+                .bytes()
+                .any(|byte| !byte.is_ascii_alphanumeric() && !b"_-./".contains(&byte))
+        });
         let several_lines = values
             .iter()
             .any(|value| value.bytes().any(|byte| byte.is_ascii_whitespace()));
-        let keywords = needles
-            .iter()
+        let patterns = || needles.iter().chain(&pieces);
+        let keywords = patterns()
             .map(|needle| Keyword {
                 literal: rarest(needle).to_ascii_lowercase(),
                 fold: true,
@@ -238,17 +455,20 @@ impl Hunt {
             .match_kind(MatchKind::Standard)
             .ascii_case_insensitive(true)
             .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(&needles)
+            .build(patterns())
             // The values are capped at 4 MiB and their coats at some ten times that.
-            .or_else(|_| AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&needles))
+            .or_else(|_| AhoCorasickBuilder::new().ascii_case_insensitive(true).build(patterns()))
             .expect("an automaton over a bounded set of needles");
         let longest = needles.iter().map(Vec::len).max().unwrap_or(0);
         Some(Self {
-            needles,
+            encoded,
+            short,
+            quoted,
             longest,
             gate: Gate::new(keywords),
             automaton,
             several_lines,
+            needles,
         })
     }
 }
@@ -301,16 +521,38 @@ fn coats(value: &str, needles: &mut BTreeSet<Vec<u8>>) {
         .iter()
         .flat_map(|byte| format!("{byte:02x}").into_bytes())
         .collect());
-    for shift in 0..3 {
-        let mut padded = vec![0; shift];
-        padded.extend_from_slice(bytes);
-        for text in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
-            // The first characters depend on what stands before the value and the last on what follows it.
-            let from = [0, 2, 3][shift];
-            let to = padded.len() / 3 * 4 + [0, 1, 2][padded.len() % 3];
-            add(text.as_bytes()[from..to.max(from)].to_vec());
-        }
+    let stripped: Vec<u8> = value
+        .bytes()
+        .filter(|byte| !matches!(byte, b'\\' | b'\'' | b'"'))
+        .collect();
+    if stripped.len() >= 6 {
+        add(stripped);
     }
+    if !value.is_ascii() {
+        // The automaton knows the cases of ASCII alone.
+        add(value.to_lowercase().into());
+        add(value.to_uppercase().into());
+    }
+    for text in encoded(bytes) {
+        // A secret in a file that is itself put into a variable is encoded twice.
+        if value.len() <= PIECED {
+            encoded(&text).for_each(&mut add);
+        }
+        add(text);
+    }
+}
+
+/// Base64 of a value at its three shifts, in both alphabets: what does not depend on what stands around it.
+fn encoded(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    (0..3).flat_map(move |shift| {
+        let mut padded = vec![0; shift];
+        padded.extend_from_slice(value);
+        // The first characters depend on what stands before the value and the last on what follows it.
+        let from = [0, 2, 3][shift];
+        let to = (padded.len() / 3 * 4 + [0, 1, 2][padded.len() % 3]).max(from);
+        [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)]
+            .map(|text| text.as_bytes()[from..to].to_vec())
+    })
 }
 
 fn json_escaped(value: &str) -> String {

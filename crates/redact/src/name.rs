@@ -268,7 +268,7 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     }
     let ends = |end: &str| last.ends_with(end.as_bytes());
     if ends("password")
-        || ends("passwd")
+        || ends("passwd") && last != b"htpasswd"
         || ends("passphrase")
         || ends("passcode")
         || last == b"pwd"

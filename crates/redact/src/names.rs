@@ -37,7 +37,7 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("bundle_", ""),
     (" key", " :="),
     ("_key_", ""),
-    ("auth", "=:\"'>\\"),
+    ("auth", "=:\"'> \\"),
     ("credential", ""),
     ("creds", "=:\"'>"),
     ("bearer", ""),
@@ -47,6 +47,7 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("cookie", "=:\"'>"),
     ("jwt", "=:\"'>_"),
     ("_auth", "= :"),
+    ("-auth", " "),
     ("_pat", "=:\"'>"),
     ("_dsn", "=:\"'>"),
     ("salt", "=:\"'>"),
@@ -71,7 +72,7 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
 pub(crate) struct Seen {
     start: usize,
     end: usize,
-    tokens: [(usize, usize); 3],
+    tokens: [(usize, usize); 4],
     unclosed: [Option<usize>; 3],
     /// Names judged before: a line that repeats them asks once.
     judged: [(usize, usize, Option<Strength>); 8],
@@ -110,12 +111,14 @@ pub(crate) enum Stops {
     Nothing,
     Query,
     Text,
+    Quotes,
 }
 
 impl Stops {
     fn bytes(self) -> &'static [u8] {
         match self {
             Self::Nothing => b"",
+            Self::Quotes => b"\"'`",
             Self::Query => b"&#\"'`<>;)",
             Self::Text => b"\"'`,;&<>)}]|",
         }
@@ -182,6 +185,9 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
     while start < end && matches!(text[start], b'-' | b'.') {
         start += 1;
     }
+    if text[start..end] == *b"AUTH" {
+        return database_login(text, end, spans);
+    }
     if let Some(sure) = manifest(text, start, end) {
         seen.open = Some(Open::Manifest { sure });
         return;
@@ -202,7 +208,13 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
         start,
         end,
         dashes,
-        strength: if strength == Strength::Weak && dashes == 2 {
+        strength: if strength == Strength::Weak
+            && (dashes == 2
+                || word == b"_auth"
+                || word.to_ascii_lowercase().ends_with(b"signature")
+                    && start > 0
+                    && matches!(text[start - 1], b'?' | b'&'))
+        {
             Strength::Token
         } else {
             strength
@@ -232,6 +244,34 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
             }
         }
         Beside::List(range) => items(text, range, strength, spans),
+    }
+}
+
+/// `AUTH password` and `AUTH user password` at the end of a line, as key-value stores are told and as they show it.
+fn database_login(text: &[u8], end: usize, spans: &mut Spans) {
+    let rest = &text[end..text.len().min(end + 256)];
+    if end + rest.len() < text.len() {
+        return;
+    }
+    let mut words = rest
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty() && *word != b"\"");
+    let (first, second, third) = (words.next(), words.next(), words.next());
+    let (Some(last), None) = (second.or(first), third) else {
+        return;
+    };
+    let at = last.as_ptr() as usize - text.as_ptr() as usize;
+    let quotes = last.iter().take_while(|byte| matches!(byte, b'"' | b'\'')).count();
+    let tail = last
+        .iter()
+        .rev()
+        .take_while(|byte| matches!(byte, b'"' | b'\''))
+        .count();
+    if quotes + tail < last.len() {
+        let range = at + quotes..at + last.len() - tail;
+        if value::is_secret(&text[range.clone()], Strength::Password, Written::Stated) {
+            spans.push(range, rules::PASSWORD);
+        }
     }
 }
 

@@ -75,6 +75,9 @@ fn line_number(line: &[u8]) -> Option<usize> {
         .take_while(|byte| byte.is_ascii_digit())
         .count();
     let mut at = lead + digits;
+    if digits > 0 && lead > 0 && line.get(at) == Some(&b'\t') {
+        return Some(at + 1);
+    }
     let spaces = line[at..].iter().take(4).take_while(|byte| **byte == b' ').count();
     at += spaces;
     let bar = line[at..].starts_with(b"|") || line[at..].starts_with("│".as_bytes());

@@ -9,7 +9,7 @@ use crate::carry::Carry;
 use crate::custom::CustomRule;
 use crate::engine::{Engine, Scratch};
 use crate::keyblock::KeyBlock;
-use crate::known::Known;
+use crate::known::{Known, Run};
 use crate::names::Open;
 use crate::redactor::Redactor;
 use crate::rules;
@@ -35,6 +35,7 @@ pub struct Scrubber {
     known: Arc<Known>,
     block: KeyBlock,
     carry: Carry,
+    run: Run,
     work: Work,
 }
 
@@ -66,6 +67,7 @@ impl Scrubber {
             known,
             block: KeyBlock::default(),
             carry: Carry::default(),
+            run: Run::default(),
             work: Work::default(),
         }
     }
@@ -81,6 +83,12 @@ impl Scrubber {
         self.block.find(line.as_bytes(), begins, &mut self.work.spans);
         let open = self.work.open.take();
         self.carry.find(line.as_bytes(), open, &mut self.work.spans);
+        self.run.find(
+            &self.known,
+            line.as_bytes(),
+            rules::index_of_known(),
+            &mut self.work.spans,
+        );
         {
             let redactor = &self.redactor;
             self.work
@@ -98,8 +106,7 @@ impl Scrubber {
             &whole,
             &self.known,
             self.redactor.custom(),
-            &mut self.block,
-            &mut self.carry,
+            (&mut self.block, &mut self.carry, &mut self.run),
         );
         self.finish_after(shown, rest, hidden)
     }
@@ -117,9 +124,15 @@ impl Scrubber {
             return None;
         }
         let mut probed = |line: &str| {
-            let (mut block, mut carry) = (self.block.clone(), self.carry);
+            let (mut block, mut carry, mut run) = (self.block.clone(), self.carry, self.run);
             let custom = self.redactor.custom();
-            let hidden = hidden_of(&mut self.work, line, &self.known, custom, &mut block, &mut carry);
+            let hidden = hidden_of(
+                &mut self.work,
+                line,
+                &self.known,
+                custom,
+                (&mut block, &mut carry, &mut run),
+            );
             (hidden, block.is_open())
         };
         let (now, opens) = probed(&whole);
@@ -314,20 +327,20 @@ fn ends_like_a_prompt(line: &str) -> bool {
     }
 }
 
-/// What every matcher hides of a line, merged; `block` and `carry` move on.
+/// What every matcher hides of a line, merged; what is known of the lines before moves on.
 fn hidden_of(
     work: &mut Work,
     line: &str,
     known: &Known,
     custom: &[CustomRule],
-    block: &mut KeyBlock,
-    carry: &mut Carry,
+    (block, carry, run): (&mut KeyBlock, &mut Carry, &mut Run),
 ) -> Vec<Span> {
     work.spans.clear();
     let begins = work.find(line.as_bytes(), known, custom);
     block.find(line.as_bytes(), begins, &mut work.spans);
     let open = work.open.take();
     carry.find(line.as_bytes(), open, &mut work.spans);
+    run.find(known, line.as_bytes(), rules::index_of_known(), &mut work.spans);
     work.spans.merge(line).to_vec()
 }
 
@@ -350,6 +363,15 @@ fn look(
         return begins;
     }
     known.find(text, rules::index_of_known(), spans);
+    if known.is_quoted() && squeezed.unquote(text) {
+        let mark = spans.len();
+        known.find(squeezed.text(), rules::index_of_known(), spans);
+        // What is dropped behind the last byte is not part of it.
+        spans.map_since(mark, |start, end| {
+            let (start, last) = squeezed.origin(start, end - 1);
+            (start, last + 1)
+        });
+    }
     if known.has_several_lines() && squeezed.squeeze(text) {
         let mark = spans.len();
         known.find(squeezed.text(), rules::index_of_known(), spans);

@@ -178,6 +178,7 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         b'%' if value.len() <= 3 || last == b'%' && name_like(&value[1..value.len() - 1]) => return true,
         b'<' | b'{' | b'#' if matches!(last, b'>' | b'}') => return true,
         b'<' if value.len() > 1 && value[1].is_ascii_alphabetic() => return true,
+        b'[' if value.len() > 1 && name_like(&value[1..]) => return true,
         b'{' if value.starts_with(b"{{") || value.len() > 1 && name_like(&value[1..]) => return true,
         b'[' if last == b']' => return true,
         _ => {}
@@ -373,6 +374,10 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
                 && made.spaces == 0
                 && (made.digits > 0 && made.letters > 0
                     || made.mixes_cases(length) && made.others * 6 <= length
+                    || made.odd >= 2
+                        && made.capitals >= 2
+                        && made.letters > made.capitals + 1
+                        && written != Written::Stated
                     || made.digits >= 12 && written != Written::Stated
                     || made.letters >= 20 && !made.is_plain_words()
                     || made.letters == length && length >= 16 && written == Written::Assigned)
@@ -403,6 +408,7 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
 fn is_reference(value: &[u8]) -> bool {
     value.contains(&b'.')
         && value[0].is_ascii_alphabetic()
+        && !mixes_cases(value)
         && value.split(|byte| *byte == b'.').all(|part| {
             let part = part.strip_suffix(b"()").unwrap_or(part);
             !part.is_empty() && part.len() < 24 && part.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
@@ -453,11 +459,14 @@ fn is_title(value: &[u8]) -> bool {
             .all(|byte| byte.is_ascii_lowercase() || *byte >= 0x80 || matches!(byte, b' ' | b'*' | b':' | b'?'))
 }
 
+/// `getToken(request`, `tokens[index`, `async {`, `!token`, `value =>`.
 fn is_code(value: &[u8]) -> bool {
-    value.contains(&b'(')
-        || value.contains(&b'[')
-        || value.contains(&b'{')
-        || value.ends_with(b"=>")
+    let opens = value.iter().position(|byte| matches!(byte, b'(' | b'[' | b'{'));
+    opens.is_some_and(|at| {
+        value[..at]
+            .iter()
+            .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.' | b'$' | b':'))
+    }) || value.ends_with(b"=>")
         || value.starts_with(b"!")
 }
 

@@ -99,6 +99,28 @@ impl View {
         true
     }
 
+    /// Drops every quote and every backslash that quotes, as a shell does. False when there is no backslash: whatever puts
+    /// a quote inside quotes writes one.
+    pub(crate) fn unquote(&mut self, raw: &[u8]) -> bool {
+        self.begin();
+        if memchr::memchr(b'\\', raw).is_none() {
+            return false;
+        }
+        let mut copied = 0;
+        let mut at = 0;
+        while let Some(found) = memchr::memchr3(b'\\', b'\'', b'"', &raw[at..]) {
+            at += found;
+            if copied < at {
+                self.verbatim(raw, copied, at);
+            }
+            self.escape(b"", at);
+            at += 1;
+            copied = at;
+        }
+        self.verbatim(raw, copied, raw.len());
+        true
+    }
+
     /// Takes every run of white space as one space. False when the text is so already.
     pub(crate) fn squeeze(&mut self, raw: &[u8]) -> bool {
         self.begin();
@@ -151,6 +173,13 @@ fn backslash(text: &[u8]) -> Option<(Decoded, usize)> {
         b'b' => 8,
         b'f' => 12,
         escaped @ (b'"' | b'\'' | b'\\' | b'/' | b'$' | b'`') => *escaped,
+        // As `$'…'` and `printf` write any byte.
+        b'0'..=b'3' => {
+            let digits = text.get(1..4)?;
+            let octal = digits.iter().all(|byte| (b'0'..=b'7').contains(byte));
+            let value = digits.iter().fold(0u32, |value, byte| value << 3 | u32::from(byte & 7));
+            return octal.then_some((Decoded::Byte(u8::try_from(value).ok()?), 4));
+        }
         b'x' => return Some((Decoded::Byte(u8::try_from(hex(text.get(2..4)?)?).ok()?), 4)),
         b'u' => {
             let high = hex(text.get(2..6)?)?;
@@ -166,7 +195,7 @@ fn backslash(text: &[u8]) -> Option<(Decoded, usize)> {
     Some((Decoded::Byte(plain), 2))
 }
 
-const ENTITIES: [(&[u8], u8); 7] = [
+const ENTITIES: [(&[u8], u8); 36] = [
     (b"&amp;", b'&'),
     (b"&lt;", b'<'),
     (b"&gt;", b'>'),
@@ -174,6 +203,35 @@ const ENTITIES: [(&[u8], u8); 7] = [
     (b"&apos;", b'\''),
     (b"&sol;", b'/'),
     (b"&equals;", b'='),
+    (b"&num;", b'#'),
+    (b"&dollar;", b'$'),
+    (b"&percnt;", b'%'),
+    (b"&lpar;", b'('),
+    (b"&rpar;", b')'),
+    (b"&plus;", b'+'),
+    (b"&comma;", b','),
+    (b"&period;", b'.'),
+    (b"&excl;", b'!'),
+    (b"&quest;", b'?'),
+    (b"&colon;", b':'),
+    (b"&semi;", b';'),
+    (b"&commat;", b'@'),
+    (b"&lowbar;", b'_'),
+    (b"&lsqb;", b'['),
+    (b"&lbrack;", b'['),
+    (b"&rsqb;", b']'),
+    (b"&rbrack;", b']'),
+    (b"&lcub;", b'{'),
+    (b"&lbrace;", b'{'),
+    (b"&rcub;", b'}'),
+    (b"&rbrace;", b'}'),
+    (b"&bsol;", b'\\'),
+    (b"&grave;", b'`'),
+    (b"&Hat;", b'^'),
+    (b"&verbar;", b'|'),
+    (b"&ast;", b'*'),
+    (b"&Tab;", b'\t'),
+    (b"&nbsp;", b' '),
 ];
 
 fn entity(text: &[u8]) -> Option<(Decoded, usize)> {
