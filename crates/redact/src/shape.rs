@@ -23,9 +23,6 @@ const LEAD: usize = 128;
 /// How much of a hidden part is judged for being drawn by chance.
 const JUDGED: usize = 64;
 
-/// The longest word.
-const WORD: usize = 18;
-
 /// The set of bytes a class holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Set([u64; 4]);
@@ -396,8 +393,8 @@ impl Shape {
         if let Some(end) = self.flags.checksum.and_then(|sum| sum.end(text, at, body, here)) {
             here = end;
         }
-        // A full stop ends the sentence, not the token.
-        while text[here - 1] == b'.' && here > body {
+        // A full stop or a comma is the sentence's, not the token's.
+        while here > body && matches!(text[here - 1], b'.' | b',') {
             here -= 1;
         }
         let judged = &text[body.max(hidden)..here];
@@ -425,7 +422,11 @@ impl Shape {
                         .rev()
                         .take(*most)
                         .take_while(|byte| set.holds(**byte));
-                    let length = found.count();
+                    let mut length = found.count();
+                    // The letter of an escaped line end is not the token's when the token can do without.
+                    if length > *least && after_escape(text, here - length + 1) {
+                        length -= 1;
+                    }
                     if length < *least {
                         return None;
                     }
@@ -482,18 +483,13 @@ fn after_escape(text: &[u8], at: usize) -> bool {
     at >= 2 && text[at - 2] == b'\\' && matches!(text[at - 1], b'n' | b'r' | b't')
 }
 
-/// Whether letters look drawn by chance: a digit among them, many capitals among others, or more of them in a row than
-/// words have. Of 24 random letters and digits one in a thousand fails; words joined by hyphens, underscores or capitals
-/// have none of this.
+/// Whether letters look drawn by chance: a digit among them, or many capitals among others. Of 24 random letters and digits
+/// one in a thousand fails; words joined by hyphens, underscores or capitals have neither.
 fn is_mixed(text: &[u8]) -> bool {
     let count = |kind: fn(&u8) -> bool| text.iter().filter(|byte| kind(byte)).count();
     let (upper, lower) = (count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase));
     let letters = upper + lower;
-    count(u8::is_ascii_digit) > 0
-        || upper * 3 >= letters && lower * 6 >= letters
-        || text
-            .chunk_by(|a, b| a.is_ascii_uppercase() == b.is_ascii_uppercase() && b.is_ascii_alphabetic())
-            .any(|piece| piece.len() > WORD)
+    count(u8::is_ascii_digit) > 0 || upper * 3 >= letters && lower * 6 >= letters
 }
 
 /// Writes out the groups: `a(b|c)d` becomes `abd` and `acd`.

@@ -132,6 +132,16 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"s-s4t2(ud|af)-[a-f0-9]{64}"],
     ),
     row(
+        "unity-serial",
+        "https://docs.unity.com/en-us/licensing-server",
+        &[r"UNITY_SERIAL=\K[A-Z0-9-]{16,}"],
+    ),
+    row(
+        "agora-certificate",
+        "https://docs.agora.io/en/video-calling/manage-agora-account",
+        &[r"(?i)agora_app_certificate=\K[a-f0-9]{32}"],
+    ),
+    row(
         "adobe-secret",
         "https://developer.adobe.com/developer-console/docs/guides/authentication",
         &[r"\bp8e-[A-Za-z0-9_-]{32,}"],

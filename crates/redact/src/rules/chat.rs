@@ -72,7 +72,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "google-chat-webhook-url",
         "https://developers.google.com/workspace/chat/quickstart/webhooks",
-        &[r"chat.googleapis.com/v1/spaces/\K[A-Za-z0-9_-]{6,}/messages?key=[A-Za-z0-9_%&=-]{20,}"],
+        &[r"chat.googleapis.com/v1/spaces/[A-Za-z0-9_-]{6,}/messages?key=\K[A-Za-z0-9_%-]{20,}"],
     ),
     row(
         "zapier-webhook-url",

@@ -66,6 +66,11 @@ pub(super) const ROWS: &[Rule] = &[
         ],
     ),
     row(
+        "github-raw-token",
+        "https://docs.github.com/repositories/working-with-files/using-files/viewing-and-understanding-files",
+        &[r"\bGHSAT0[A-Za-z0-9]{30,}"],
+    ),
+    row(
         "gitguardian-token",
         "https://docs.gitguardian.com/api-docs/authentication",
         &[r"\bggtt-(v|s)-[A-Za-z0-9]{20,}"],

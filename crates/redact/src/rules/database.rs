@@ -141,11 +141,6 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"\bcnvca[A-Za-z0-9_-]{40,}"],
     ),
     row(
-        "maxmind-key",
-        "https://support.maxmind.com/hc/en-us/articles/4407111582235-Generate-a-License-Key",
-        &[r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk\b"],
-    ),
-    row(
         "databento-key",
         "https://databento.com/docs/portal/api-keys",
         &[r"(?mixed)\bdb-[A-Za-z0-9]{29}\b"],

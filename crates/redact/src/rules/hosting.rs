@@ -12,7 +12,7 @@ pub(super) const ROWS: &[Rule] = &[
         "https://vercel.com/changelog/new-token-formats-and-secret-scanning",
         &[
             r"(?base62:56)\bvc(p|i|a|r|k)_[A-Za-z0-9_-]{40,}",
-            r"(?mixed)\bvc(p|i|a|r|k)_[A-Za-z0-9]{24,}",
+            r"(?mixed,base62:56)\bvc(p|i|a|r|k)_[A-Za-z0-9]{24,}",
             r"vercel_blob_rw_[A-Za-z0-9_]{20,}",
         ],
     )

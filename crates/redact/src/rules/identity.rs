@@ -91,6 +91,25 @@ pub(super) const ROWS: &[Rule] = &[
     )
     .checksum("the header is a JSON object in base64url, so it begins with eyJ"),
     row(
+        "paseto-token",
+        "https://github.com/paseto-standard/paseto-spec",
+        &[r"\bv(1|2|3|4).(local|public).[A-Za-z0-9_-]{40,}"],
+    ),
+    row(
+        "nats-seed",
+        "https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/nkey_auth",
+        &[r"\bSUA[A-Z2-7]{55}\b"],
+    ),
+    row(
+        "wallet-private-key",
+        "https://github.com/bitcoin/bips/blob/master/bip-0032.mediawiki",
+        &[
+            r"\bxprv[A-Za-z0-9]{100,}",
+            r"\bnsec1[a-z0-9]{58}\b",
+            r"suiprivkey1[a-z0-9]{50,}",
+        ],
+    ),
+    row(
         "encoded-jwt",
         "https://www.rfc-editor.org/rfc/rfc7519",
         &[r"\bZXlK(aGJHY2|MGVYQWlPaU|cmFXUWlP|cGMzTWlPaU|emRXSWlPaU|aGRXUWlPaU|bGJtTWlPaU)[A-Za-z0-9+/=_-]{40,}"],

@@ -110,7 +110,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "sonarqube-token",
         "https://docs.sonarsource.com/sonarqube-server/user-guide/managing-tokens",
-        &[r"\bsq(u|p|a)_[a-f0-9]{40}", r"\bsqco_[a-z]{1,3}_[a-f0-9]{40}"],
+        &[r"\bsq(u|p|a)_[a-f0-9]{40}", r"(?i)sonar(_|.)login=\K[a-f0-9]{40}"],
     ),
     row(
         "launchdarkly-key",
@@ -145,7 +145,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "segment-token",
         "https://docs.segmentapis.com/tag/Getting-Started",
-        &[r"\bsgp_[A-Za-z0-9]{64}"],
+        &[r"\bsgp_[A-Za-z0-9]{64}", r"(?i)writekey=\K[A-Za-z0-9]{20,}"],
     ),
     row(
         "rootly-key",

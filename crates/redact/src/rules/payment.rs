@@ -216,6 +216,17 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"\bc(s|k)_[a-f0-9]{40}\b"],
     ),
     row(
+        "blockchain-node-url",
+        "https://docs.metamask.io/services/how-to/use-api-keys",
+        &[
+            r"infura.io/v3/\K[a-f0-9]{32}",
+            r"infura.io/ws/v3/\K[a-f0-9]{32}",
+            r".alchemy.com/v2/\K[A-Za-z0-9_-]{24,}",
+            r".alchemyapi.io/v2/\K[A-Za-z0-9_-]{24,}",
+            r".quiknode.pro/\K[a-f0-9]{30,}",
+        ],
+    ),
+    row(
         "payjp-key",
         "https://pay.jp/docs/api/#authentication",
         &[r"\bsk_(test|live)_[a-f0-9]{20,}"],

@@ -101,9 +101,11 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"\bchpt_[a-f0-9]{12,}"],
     ),
     row(
-        "sidekiq-credentials",
-        "https://github.com/sidekiq/sidekiq/wiki/Commercial-FAQ",
+        "bundler-credentials",
+        "https://bundler.io/man/bundle-config.1.html#CREDENTIALS-FOR-GEM-SOURCES",
         &[
+            r"BUNDLE_GITHUB__COM=\K[A-Za-z0-9:_.-]{16,}",
+            r"BUNDLE_RUBYGEMS__PKG__GITHUB__COM=\K[A-Za-z0-9:_.-]{16,}",
             r"BUNDLE_GEMS__CONTRIBSYS__COM=\K[a-f0-9]{8}:[a-f0-9]{8}",
             r"BUNDLE_ENTERPRISE__CONTRIBSYS__COM=\K[a-f0-9]{8}:[a-f0-9]{8}",
         ],

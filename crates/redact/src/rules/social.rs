@@ -139,7 +139,11 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "openweather-key",
         "https://openweathermap.org/appid",
-        &[r"?appid=\K[a-f0-9]{32}", r"&appid=\K[a-f0-9]{32}"],
+        &[
+            r"?appid=\K[a-f0-9]{32}",
+            r"&appid=\K[a-f0-9]{32}",
+            r"(?i)openweathermap_appid=\K[a-f0-9]{32}",
+        ],
     ),
     row(
         "scraperapi-key",
@@ -169,6 +173,11 @@ pub(super) const ROWS: &[Rule] = &[
         "particle-token",
         "https://docs.particle.io/reference/cloud-apis/access-tokens",
         &[r"api.particle.io/v1/[a-z/]{1,20}?access_token=\K[a-f0-9]{40}"],
+    ),
+    row(
+        "riot-key",
+        "https://developer.riotgames.com/docs/portal#web-apis_api-keys",
+        &[r"RGAPI-[a-f0-9-]{36}"],
     ),
     row(
         "steam-key-url",
