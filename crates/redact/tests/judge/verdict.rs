@@ -125,13 +125,7 @@ pub(crate) struct Verdict {
 }
 
 pub(crate) fn judge(case: &Case) -> Verdict {
-    let fresh;
-    let redactor = if case.known.is_empty() {
-        shared()
-    } else {
-        fresh = Redactor::builder().build().expect("no custom rule, no mistake");
-        &fresh
-    };
+    let redactor = &redactor_of(case);
     let mut scrubber = redactor.scrubber();
     let mut verdict = Verdict {
         survived: None,
@@ -145,7 +139,7 @@ pub(crate) fn judge(case: &Case) -> Verdict {
     let mut secrets = Vec::new();
     let mut around = String::new();
     for (number, line) in case.lines.iter().enumerate() {
-        for (_, value) in case.known.iter().filter(|(before, _)| *before == number) {
+        for (_, value) in case.known.iter().filter(|(before, _)| *before == number && number > 0) {
             redactor.register(value);
         }
         let parts = unmark(line);
@@ -179,6 +173,32 @@ pub(crate) fn judge(case: &Case) -> Verdict {
         verdict.named = Some(case.names.iter().any(|name| rules.contains(name.as_str())));
     }
     verdict
+}
+
+/// A redactor that knows what the case knows from the start; the one of the case before, when that knew the same.
+fn redactor_of(case: &Case) -> Redactor {
+    static LAST: std::sync::Mutex<Option<(Vec<String>, Redactor)>> = std::sync::Mutex::new(None);
+    if case.known.is_empty() {
+        return shared().clone();
+    }
+    let known: Vec<String> = case.known.iter().filter(|(before, _)| *before == 0).map(|(_, value)| value.clone()).collect();
+    let late = known.len() < case.known.len();
+    let mut last = LAST.lock().expect("no case panics");
+    if let Some((values, redactor)) = &*last
+        && *values == known
+        && !late
+    {
+        return redactor.clone();
+    }
+    let redactor = known
+        .iter()
+        .fold(Redactor::builder(), |builder, value| builder.known_secret(value))
+        .build()
+        .expect("no custom rule, no mistake");
+    if !late {
+        *last = Some((known, redactor.clone()));
+    }
+    redactor
 }
 
 /// The redactor of every case without values of its own.
