@@ -146,3 +146,77 @@ fn an_entry_says_when_where_and_for_what_a_line_was_written() {
         (Source::Stderr, Some(log_model::Class::Deprecated), None)
     );
 }
+
+/// A secret as a vendor makes it, of parts.
+fn token() -> String {
+    ["gh", "p_", "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1Wx2"].concat()
+}
+
+#[test]
+fn what_escapes_hide_is_never_recorded() {
+    let token = token();
+    let (first, rest) = token.split_at(9);
+    for line in [
+        // Links, titles, the clipboard, strings: dropped whole.
+        format!("\x1b]8;;https://ana:{token}@example.com/\x1b\\docs\x1b]8;;\x1b\\"),
+        format!("\x1b]8;id={token};https://example.com/\x07docs\x1b]8;;\x07"),
+        format!("\x1b]0;{token}\x07title"),
+        format!("\x1b]52;c;{token}\x07copied"),
+        format!("\x1bP{token}\x1b\\device"),
+        format!("\x1b_{token}\x1b\\program"),
+        // What has no end is shown as the text it is, and hidden as such.
+        format!("\x1b]8;;https://example.com/?token={token}"),
+        format!("\x1b]0;{token}"),
+        // A link in the midst of the text, concealed text, marks that take no room.
+        format!("use {first}\x1b]8;;https://example.com\x07{rest}\x1b]8;;\x07 now"),
+        format!("use \x1b[8m{first}\x1b[28m{rest} now"),
+        format!("use {first}\u{200b}{rest} now"),
+    ] {
+        let seen = lines(&[(NOW, &format!("{line}\n"))]).concat();
+        let mut pieces = token.as_bytes().windows(8).map(|piece| String::from_utf8_lossy(piece));
+        assert!(pieces.all(|piece| !seen.contains(piece.as_ref())), "{seen}");
+    }
+}
+
+#[test]
+fn an_answer_on_the_line_after_a_shown_prompt_is_hidden() {
+    let value = ["Xk29", "vv01", "Lq88", "zR4t"].concat();
+    let answer = format!("{value}\nnext\n");
+    assert_eq!(
+        lines(&[(NOW, "Password: "), (QUIET, "\n"), (NOW, &answer)]),
+        ["Password: ", "[REDACTED]", "next"]
+    );
+    assert_eq!(
+        lines(&[(NOW, "Password: "), (QUIET, &answer)]),
+        ["Password: ", "[REDACTED]", "next"]
+    );
+    assert_eq!(
+        lines(&[(NOW, "Name? "), (QUIET, "token? "), (QUIET, &answer)])
+            .last()
+            .map(String::as_str),
+        Some("next")
+    );
+}
+
+#[test]
+fn half_a_token_waits_for_the_other_half() {
+    let token = token();
+    for at in 1..token.len() {
+        let (first, rest) = token.split_at(at);
+        assert_eq!(
+            lines(&[(NOW, &format!("using {first}")), (QUIET, rest), (NOW, "\n")]),
+            ["using [REDACTED]"]
+        );
+    }
+}
+
+#[test]
+fn a_value_registered_while_its_line_is_unfinished_is_hidden_in_that_line() {
+    let redactor = Redactor::builder().build().expect("the rules are sound");
+    let mut recorder = Recorder::new(redactor.scrubber(), Source::Stdout, RecorderOptions::default());
+    let mut entries = Vec::new();
+    recorder.push(b"session zebra-", START, &mut entries);
+    redactor.register("zebra-crossing-7");
+    recorder.push(b"crossing-7\n", START, &mut entries);
+    assert_eq!(entries.iter().map(text).collect::<Vec<_>>(), ["session [REDACTED]"]);
+}

@@ -260,8 +260,11 @@ fn value_at(
     let query = matches!(before, Some(b'?' | b'&'));
     // A line of `env` or of a dotenv file: whatever stands behind `=` belongs to the value.
     let alone = written == Written::Assigned && name.dashes == 0 && begins_line(text, name.start);
+    let file = written == Written::Assigned && name.dashes == 0 && text.get(name.end) == Some(&b' ');
     let stops = if query {
         Stops::Query
+    } else if file {
+        Stops::Quotes
     } else if alone {
         Stops::Nothing
     } else {
@@ -280,7 +283,7 @@ fn value_at(
         }
     }
     let mut stop = seen.token_end(text, at, stops);
-    if matches!(stops, Stops::Quotes) {
+    if matches!(stops, Stops::Quotes) && !file {
         stop = next_assignment(text, at, stop);
         while at < stop && matches!(text[stop - 1], b',' | b';' | b'"' | b'\'' | b'`' | b')' | b'}' | b']') {
             stop -= 1;
@@ -421,7 +424,7 @@ fn element(text: &[u8], start: usize, end: usize, before: Option<u8>, quoted_nam
             let reach = limit.min(end + 512);
             loop {
                 at = skip_spaces(text, at, 64);
-                let word = text[at..reach]
+                let word = text[at.min(reach)..reach]
                     .iter()
                     .take(40)
                     .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'.'))
@@ -699,6 +702,9 @@ fn stated(text: &[u8], name: Name, joined: usize, seen: &mut Seen) -> Beside {
             || (led || colon) && core.contains(&b'@')
             || colon && core.len() <= 3 && core.iter().all(u8::is_ascii_digit);
         if !leads {
+            if !led && word < 6 {
+                return Beside::Nothing;
+            }
             break;
         }
         led = true;
@@ -717,13 +723,14 @@ fn stated(text: &[u8], name: Name, joined: usize, seen: &mut Seen) -> Beside {
             Some(close) => close,
             None => return Beside::Nothing,
         },
+        // A password may hold any sign; a token ends at the first that none has.
+        None if name.strength == Strength::Password => seen.token_end(text, from, Stops::Quotes),
         None => seen.token_end(text, from, Stops::Text),
     };
-    let stop = if stop > from && matches!(text[stop - 1], b'.' | b'!') {
-        stop - 1
-    } else {
-        stop
-    };
+    let mut stop = stop;
+    while stop > from && matches!(text[stop - 1], b'.' | b'!' | b',' | b';' | b')') {
+        stop -= 1;
+    }
     let value = &text[from..stop];
     let head = &value[..value.len().min(64)];
     // `secrets set API_TOKEN=…`: the name that counts comes now.
@@ -763,6 +770,9 @@ fn stated(text: &[u8], name: Name, joined: usize, seen: &mut Seen) -> Beside {
 
 /// Whether a name is the first thing in its line, but for `export` and its like or a prompt.
 fn begins_line(text: &[u8], start: usize) -> bool {
+    if start > 0 && !text[start - 1].is_ascii_whitespace() {
+        return false;
+    }
     let from = text[..start]
         .iter()
         .rev()

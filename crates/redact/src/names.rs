@@ -479,6 +479,11 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
     // Of a long value without white space, every name in it would judge the rest: after the first, a short look must do.
     let long = value.len() > 4 * value::JUDGED;
     let value = if long && range.end == seen.dull {
+        // A name of its own stands first, which is the one that counts.
+        let word = value[..24].iter().take_while(|byte| in_name(**byte)).count();
+        if word > 1 && matches!(value[word], b'=' | b':') {
+            return;
+        }
         &value[..24]
     } else {
         value

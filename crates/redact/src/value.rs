@@ -157,7 +157,7 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     }
     // Where a bare value ends at `]`, the mask's own is cut off.
     const MASK: &[u8] = crate::MASK.as_bytes().split_last().expect("the mask is not empty").1;
-    if value.windows(MASK.len()).any(|window| window == MASK) {
+    if memchr::memchr(b'[', value).is_some() && value.windows(MASK.len()).any(|window| window == MASK) {
         return true;
     }
     let name_like = |text: &[u8]| {
@@ -197,8 +197,12 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     if value.contains(&b'(') && last == b')' || value.ends_with(b"()") {
         return true;
     }
-    let lower = value.to_ascii_lowercase();
-    if WORDS.binary_search_by(|word| word.as_bytes().cmp(&lower)).is_ok() {
+    let mut lower = [0; 4 * JUDGED];
+    let lower = &mut lower[..value.len()];
+    lower.copy_from_slice(value);
+    lower.make_ascii_lowercase();
+    let lower = &*lower;
+    if lower.len() <= 12 && WORDS.binary_search_by(|word| word.as_bytes().cmp(lower)).is_ok() {
         return true;
     }
     const BEGINS: [&[u8]; 19] = [
@@ -224,15 +228,16 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     ];
     if BEGINS
         .iter()
-        .any(|begin| lower.starts_with(begin) && (lower.len() > begin.len() || begin.len() > 6))
+        .any(|begin| begin[0] == lower[0] && lower.starts_with(begin) && (lower.len() > begin.len() || begin.len() > 6))
         && !digits_and_case(value)
     {
         return true;
     }
-    contains(&lower, b"your")
+    memchr::memchr(b'y', lower).is_some()
+        && contains(lower, b"your")
         && [&b"here"[..], b"token", b"key", b"secret", b"password"]
             .iter()
-            .any(|word| contains(&lower, word))
+            .any(|word| contains(lower, word))
 }
 
 /// `****`, `xxxx`, `....`, `----`.
@@ -243,7 +248,8 @@ fn is_mostly_one(value: &[u8]) -> bool {
             b'*' | b'.' | b'x' | b'X' | b'-' | b'_' | b'#' | b'?' | b'0' | b'=' | 0xe2 | 0x80 | 0xa2 | 0xa6
         )
     };
-    value.iter().all(|byte| filler(*byte)) || value.windows(4).any(|window| window == b"****")
+    value.iter().all(|byte| filler(*byte))
+        || memchr::memchr(b'*', value).is_some() && value.windows(4).any(|window| window == b"****")
 }
 
 fn digits_and_case(value: &[u8]) -> bool {
