@@ -108,8 +108,6 @@ enum Left {
     Any,
     /// No letter, digit or `_`.
     Word,
-    /// Not in the middle of a long run of base64, where any few letters appear by chance.
-    NotBlob,
 }
 
 /// What stands in front of a pattern.
@@ -149,6 +147,8 @@ pub(crate) struct Shape {
     lead: Vec<Part>,
     parts: Vec<Part>,
     left: Left,
+    /// Whether the keyword is of letters that base64 holds, where any few of them appear by chance.
+    chance: bool,
     exact: bool,
     hidden_from: usize,
     flags: Flags,
@@ -249,17 +249,14 @@ impl Shape {
         if longest.fold(0, usize::saturating_add) > LEAD {
             return Err("begins too far before its keyword");
         }
-        // Base64 holds letters and digits only, so a keyword with a separator never appears in it by chance.
-        let chance = keyword
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
-        let left = match left {
-            // What stands before the keyword is the match's own, and has its own beginning.
-            _ if !lead.is_empty() => Left::Any,
-            Some(left) => left,
-            None if chance => Left::NotBlob,
-            None => Left::Any,
-        };
+        // Base64 holds letters and digits only, so a keyword with a separator never appears in it by chance. What has a
+        // lead has a beginning of its own.
+        let chance = lead.is_empty()
+            && left != Some(Left::Any)
+            && keyword
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
+        let left = left.filter(|_| lead.is_empty()).unwrap_or(Left::Any);
         for pair in parts.windows(2) {
             if let [Part::Run { class, least, most }, Part::Literal(next)] = pair
                 && classes.set(*class).holds(next[0])
@@ -272,6 +269,7 @@ impl Shape {
             lead,
             parts,
             left,
+            chance,
             exact,
             hidden_from,
             flags,
@@ -315,15 +313,11 @@ impl Shape {
                     return None;
                 }
             }
-            Left::NotBlob => {
-                if at >= BLOB
-                    && text[at - BLOB..at]
-                        .iter()
-                        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
-                {
-                    return None;
-                }
-            }
+        }
+        // Not in the middle of a long run of base64.
+        let blob = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+        if self.chance && at >= BLOB && text[at - BLOB..at].iter().all(blob) {
+            return None;
         }
         let mut here = at;
         let mut hidden = at;
@@ -557,4 +551,103 @@ fn count(rest: &str) -> Result<(usize, usize, &str), &'static str> {
         Some((least, most)) => (number(least)?, number(most)?),
     };
     Ok((least, most, &inner[close + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn hides(pattern: &str, text: &str, expected: Option<&str>) {
+        let mut classes = Classes::default();
+        let shapes = Shape::compile(pattern, &mut classes).expect("a pattern");
+        let found = shapes.iter().find_map(|shape| {
+            let (keyword, _) = shape.keyword();
+            (0..text.len())
+                .filter(|at| text.as_bytes()[*at..].starts_with(keyword))
+                .find_map(|at| shape.check(&classes, &mut Runs::default(), text.as_bytes(), at))
+        });
+        assert_eq!(found.map(|range| &text[range]), expected, "{pattern} in {text}");
+    }
+
+    #[test]
+    fn what_stands_before_a_keyword_belongs_to_the_token() {
+        const PATTERN: &str = "[a-f0-9]{8}-us[0-9]{1,2}\\b";
+        hides(PATTERN, "key: 0a1b2c3d-us12", Some("0a1b2c3d-us12"));
+        hides(PATTERN, "0a1b2c3d-us1 and more", Some("0a1b2c3d-us1"));
+        hides(PATTERN, "a longer run: 990a1b2c3d-us1", None);
+        hides(PATTERN, "too short: b2c3d-us1", None);
+        hides(PATTERN, "0a1b2c3d-us123", None);
+        hides(PATTERN, "0a1b2c3d-us1x", None);
+        hides("[a-z]{2}_[0-9]{3}_abc\\b", "ab_123_abc", Some("ab_123_abc"));
+        hides("[a-z]{2}_[0-9]{3}_abc\\b", "b_123_abc", None);
+    }
+
+    #[test]
+    fn the_letter_of_an_escaped_line_end_is_not_the_tokens() {
+        hides("[a-f0-9n]{4}-us[0-9]{2}", "x\\n0a1b-us12", Some("0a1b-us12"));
+        hides("[a-z0-9]{2,9}-us[0-9]{2}", "x\\n0a1b-us12", Some("0a1b-us12"));
+        hides("\\btok[0-9]{4}", "x\\ntok1234", Some("tok1234"));
+        hides("\\btok[0-9]{4}", "xntok1234", None);
+    }
+
+    #[test]
+    fn the_sign_that_ends_a_sentence_stays() {
+        hides("tok_[a-z0-9.,]{4,}", "a tok_ab12.cd34., then", Some("tok_ab12.cd34"));
+    }
+
+    #[test]
+    fn words_are_not_mixed() {
+        hides("(?mixed)tok-[A-Za-z-]{6,}", "tok-placeholder-for-the-docs", None);
+        hides("(?mixed)tok-[A-Za-z_-]{6,}", "tok-SOME_CONSTANT_NAME", None);
+        hides("(?mixed)tok-[A-Za-z-]{6,}", "tok-getUserNameFromSession", None);
+        hides(
+            "(?mixed)tok-[A-Za-z0-9-]{6,}",
+            "tok-kQxWbTzPmRdY",
+            Some("tok-kQxWbTzPmRdY"),
+        );
+        hides("(?mixed)tok-[A-Za-z0-9-]{6,}", "tok-abcdef7", Some("tok-abcdef7"));
+    }
+
+    #[test]
+    fn a_keyword_of_letters_is_nothing_in_the_middle_of_base64() {
+        let blob = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY";
+        for pattern in ["ABCD[A-Z0-9]{4,}", "\\bABCD[A-Z0-9]{4,}"] {
+            hides(pattern, "x=ABCD1234", Some("ABCD1234"));
+            hides(pattern, &format!("{blob}/ABCD1234"), None);
+        }
+        hides("\\BABCD[A-Z0-9]{4,}", &format!("{blob}/ABCD1234"), Some("ABCD1234"));
+    }
+
+    #[test]
+    fn a_pattern_that_cannot_be_checked_in_one_pass_is_refused() {
+        for pattern in [
+            "ab[a-z]{4}",
+            "[a-z]{4,}-abc",
+            "[a-z]{200}-abc",
+            "[a-z]{4}-a",
+            "abc[a-z]{2,}x",
+            "abc[a-z]{2",
+            "abc[a-z",
+            "(?maybe)abc",
+            "(?base62:x)abc[a-z]{9}",
+            "abcé",
+            "(abc|abd",
+        ] {
+            assert!(Shape::compile(pattern, &mut Classes::default()).is_err(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_run_of_keywords_costs_a_bounded_look_at_each() {
+        let mut classes = Classes::default();
+        let shapes = Shape::compile("[A-Za-z]{76}AzCa[A-Za-z]{6}[=]{2}", &mut classes).expect("a pattern");
+        let text = "AzCa".repeat(4096);
+        let found = (0..text.len()).step_by(4).filter(|at| {
+            shapes[0]
+                .check(&classes, &mut Runs::default(), text.as_bytes(), *at)
+                .is_some()
+        });
+        assert_eq!(found.count(), 0);
+    }
 }

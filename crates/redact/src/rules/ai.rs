@@ -54,13 +54,13 @@ pub(super) const ROWS: &[Rule] = &[
         "services that follow OpenAI's format: Moonshot, Stability, SiliconFlow, DashScope",
         &[
             r"(?mixed)\bsk-[A-Za-z0-9]{32,}",
-            r"(?mixed)\bsk-(kimi|sp|litellm|rc|poe|admin)-[A-Za-z0-9]{24,}",
+            r"(?mixed)\bsk-(kimi|sp|litellm|rc|poe|ak)-[A-Za-z0-9]{24,}",
         ],
     ),
     row(
         "groq-key",
         "https://console.groq.com/docs/quickstart",
-        &[r"\bgsk_[A-Za-z0-9]{40,}"],
+        &[r"gsk_[A-Za-z0-9]{40,}"],
     ),
     row(
         "xai-key",
@@ -77,8 +77,8 @@ pub(super) const ROWS: &[Rule] = &[
         "https://huggingface.co/docs/hub/security-tokens",
         &[
             r"\bhf_[A-Za-z0-9]{34,}",
-            r"\bapi_org_[A-Za-z0-9]{34,}",
-            r"hf_(oauth|jwt)_[A-Za-z0-9_.-]{30,}",
+            r"api_org_[A-Za-z0-9]{34,}",
+            r"(?mixed)hf_(oauth|jwt)_[A-Za-z0-9_.-]{30,}",
         ],
     ),
     row(
@@ -135,7 +135,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "cerebras-key",
         "https://inference-docs.cerebras.ai/quickstart",
-        &[r"\bcsk-[A-Za-z0-9]{40,}"],
+        &[r"csk-[A-Za-z0-9]{40,}"],
     ),
     row(
         "together-key",
@@ -165,7 +165,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "cursor-key",
         "https://cursor.com/docs/account/teams/admin-api",
-        &[r"\bkey_[a-f0-9]{64}\b", r"\bcrsr_[a-f0-9]{40,}"],
+        &[r"\bkey_[a-f0-9]{64}\b", r"crsr_[a-f0-9]{40,}"],
     ),
     row(
         "runway-key",
@@ -185,7 +185,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "llamacloud-key",
         "https://developers.llamaindex.ai/llamacloud/general/api_key",
-        &[r"\bllx-[A-Za-z0-9]{40,}"],
+        &[r"llx-[A-Za-z0-9]{40,}"],
     ),
     row(
         "anyscale-key",
@@ -200,12 +200,12 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "browserbase-key",
         "https://docs.browserbase.com/reference/introduction",
-        &[r"\bbb_(live|test)_[A-Za-z0-9_-]{20,}"],
+        &[r"(?mixed)\bbb_(live|test)_[A-Za-z0-9_-]{20,}"],
     ),
     row(
         "daytona-key",
         "https://www.daytona.io/docs/en/api-keys",
-        &[r"\bdtn_[a-f0-9]{40,}"],
+        &[r"dtn_[a-f0-9]{40,}"],
     ),
     row(
         "luma-key",
@@ -213,9 +213,14 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"\bluma-[a-f0-9-]{36,}"],
     ),
     row(
+        "kaggle-token",
+        "https://www.kaggle.com/docs/api",
+        &[r"KGAT_[A-Za-z0-9]{30,}"],
+    ),
+    row(
         "devin-key",
         "https://docs.devin.ai/api-reference/authentication",
-        &[r"\bapk_(user_)[A-Za-z0-9+/=]{80,}", r"\bcog_[a-z2-7]{52}"],
+        &[r"\bapk_(user_)[A-Za-z0-9+/=]{80,}", r"cog_[a-z2-7]{52}"],
     ),
     row(
         "brave-search-key",

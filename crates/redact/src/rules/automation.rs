@@ -16,8 +16,8 @@ pub(super) const ROWS: &[Rule] = &[
         "buildkite-token",
         "https://buildkite.com/docs/platform/security/tokens",
         &[
-            r"\bbkua_[a-z0-9]{40,}",
-            r"\bbk(aa|at|ct|pt|aj|ar|pi|pr)_[A-Za-z0-9_.-]{30,}",
+            r"bkua_[a-z0-9]{40,}",
+            r"(?mixed)\bbk(aa|at|ct|pt|aj|ar|pi|pr)_[A-Za-z0-9_.-]{30,}",
         ],
     ),
     row(
@@ -38,7 +38,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "prefect-key",
         "https://docs.prefect.io/v3/how-to-guides/cloud/manage-users/api-keys",
-        &[r"\bpn(u|b)_[A-Za-z0-9]{36}"],
+        &[r"pn(u|b)_[A-Za-z0-9]{36}"],
     ),
     row(
         "dbt-token",
@@ -82,6 +82,11 @@ pub(super) const ROWS: &[Rule] = &[
         ],
     ),
     row(
+        "retool-token",
+        "https://docs.retool.com/org-users/guides/retool-api/authentication",
+        &[r"(?mixed)\bretool_[A-Za-z0-9]{20,}"],
+    ),
+    row(
         "n8n-key",
         "https://docs.n8n.io/api/authentication",
         &[r"n8n_api_[a-f0-9]{40,}"],
@@ -89,7 +94,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "pipedream-key",
         "https://pipedream.com/docs/rest-api/auth",
-        &[r"\bpd_api_[a-f0-9]{32,}"],
+        &[r"pd_api_[a-f0-9]{32,}"],
     ),
     row(
         "spacelift-key",
@@ -119,7 +124,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "block-protocol-key",
         "https://blockprotocol.org/docs/hub/api",
-        &[r"\bb10ck5.[a-f0-9]{32}.[a-f0-9-]{36}"],
+        &[r"b10ck5.[a-f0-9]{32}.[a-f0-9-]{36}"],
     ),
     row(
         "settlemint-token",

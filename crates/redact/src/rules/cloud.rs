@@ -296,6 +296,6 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "portainer-token",
         "https://docs.portainer.io/api/access",
-        &[r"\bptr_[A-Za-z0-9/_+=-]{30,}"],
+        &[r"(?mixed)\bptr_[A-Za-z0-9/+=]{40,}"],
     ),
 ];

@@ -54,15 +54,15 @@ pub(super) const ROWS: &[Rule] = &[
         "https://support.atlassian.com/atlassian-account/docs/manage-api-tokens-for-your-atlassian-account",
         &[r"AT(A|S|O)TT3[A-Za-z0-9+/=_-]{20,}"],
     )
-    .checksum("crc32 in hexadecimal, last 8 characters; as long as the token, so not needed"),
+    .checksum("8 hexadecimal digits at the end, whose method is not documented"),
     row(
         "sourcegraph-token",
         "https://sourcegraph.com/docs/cli/how-tos/creating_an_access_token",
         &[
-            r"\bsgp_[A-Fa-f0-9]{40,}",
+            r"sgp_[A-Fa-f0-9]{40,}",
             r"\bsgp_[A-Za-z0-9]{5,16}_[A-Fa-f0-9]{40,}",
-            r"\bslk_[a-f0-9]{64}",
-            r"\bsgd_[A-Fa-f0-9]{40,}",
+            r"slk_[a-f0-9]{64}",
+            r"sgd_[A-Fa-f0-9]{40,}",
         ],
     ),
     row(

@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "neon-key",
         "https://neon.com/docs/manage/api-keys",
-        &[r"\bnapi_[A-Za-z0-9]{40,}", r"(?mixed)\bnpg_[A-Za-z0-9]{10,}"],
+        &[r"napi_[A-Za-z0-9]{40,}", r"(?mixed)\bnpg_[A-Za-z0-9]{10,}"],
     ),
     row(
         "databricks-token",
@@ -47,7 +47,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "xata-key",
         "https://xata.io/docs/platform/access/api-keys",
-        &[r"\bxau_[A-Za-z0-9]{30,}"],
+        &[r"xau_[A-Za-z0-9]{30,}"],
     ),
     row(
         "algolia-key",
@@ -86,7 +86,7 @@ pub(super) const ROWS: &[Rule] = &[
         "elastic-key",
         "https://www.elastic.co/docs/deploy-manage/api-keys/elastic-cloud-api-keys",
         &[
-            r"\bes(su|sa|cu)_[A-Za-z0-9_-]{40,}[=]{0,2}",
+            r"\bessu_[A-Za-z0-9_-]{40,}[=]{0,2}",
             r"(?i)authorization: apikey \K[A-Za-z0-9_=+/-]{24,}",
         ],
     ),
@@ -106,7 +106,10 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "dropbox-token",
         "https://developers.dropbox.com/oauth-guide",
-        &[r"(?mixed)\bsl.[A-Za-z0-9_.-]{100,}"],
+        &[
+            r"(?mixed)\bsl.[A-Za-z0-9_.-]{100,}",
+            r"(?mixed)[A-Za-z0-9_-]{11}AAAAAAAAAA[A-Za-z0-9_-]{43}\b",
+        ],
     ),
     row(
         "airtable-token",
@@ -120,9 +123,9 @@ pub(super) const ROWS: &[Rule] = &[
         "notion-token",
         "https://developers.notion.com/docs/authorization",
         &[
-            r"\bntn_[A-Za-z0-9]{40,}",
+            r"ntn_[A-Za-z0-9]{40,}",
             r"(?mixed)\bsecret_[A-Za-z0-9]{43}",
-            r"\bnrt_[A-Za-z0-9_]{40,}",
+            r"(?mixed)\bnrt_[A-Za-z0-9_]{40,}",
         ],
     ),
     row(
@@ -136,9 +139,19 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"motherduck_token=\K[A-Za-z0-9_.-]{20,}"],
     ),
     row(
+        "confluent-secret",
+        "https://docs.confluent.io/cloud/current/security/authenticate/workload-identities/service-accounts/api-keys",
+        &[r"(?mixed)\bcflt[A-Za-z0-9+/]{56,}"],
+    ),
+    row(
+        "gitbook-token",
+        "https://gitbook.com/docs/developers/gitbook-api/authentication",
+        &[r"gb_api_[A-Za-z0-9]{30,}"],
+    ),
+    row(
         "canva-secret",
         "https://www.canva.dev/docs/connect/authentication",
-        &[r"\bcnvca[A-Za-z0-9_-]{40,}"],
+        &[r"(?mixed)\bcnvca[A-Za-z0-9_-]{40,}"],
     ),
     row(
         "databento-key",

@@ -56,20 +56,17 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "expo-token",
         "https://docs.expo.dev/accounts/programmatic-access",
-        &[
-            r"(?mixed)\bexpo_[A-Za-z0-9]{30,}",
-            r"(?mixed)\bexpo_[A-Za-z0-9_-]{40}\b",
-        ],
+        &[r"(?mixed)expo_[A-Za-z0-9]{30,}", r"(?mixed)\bexpo_[A-Za-z0-9_-]{40}\b"],
     ),
     row(
         "deno-token",
         "https://docs.deno.com/deploy/classic/deployctl",
-        &[r"\bddp_[A-Za-z0-9]{36,}"],
+        &[r"ddp_[A-Za-z0-9]{36,}"],
     ),
     row(
         "pulumi-token",
         "https://www.pulumi.com/docs/pulumi-cloud/access-management/access-tokens",
-        &[r"\bpul-[a-f0-9]{40,}"],
+        &[r"pul-[a-f0-9]{40,}"],
     ),
     row(
         "tailscale-key",
@@ -80,8 +77,8 @@ pub(super) const ROWS: &[Rule] = &[
         "supabase-token",
         "https://supabase.com/docs/guides/api/api-keys",
         &[
-            r"\bsbp_[a-z0-9]{40,}",
-            r"\bsbp_(oauth|v0)_[a-z0-9]{40,}",
+            r"sbp_[a-z0-9]{40,}",
+            r"sbp_(oauth|v0)_[a-z0-9]{40,}",
             r"sb_secret_[A-Za-z0-9_-]{20,}",
         ],
     ),
@@ -165,7 +162,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "uploadthing-secret",
         "https://docs.uploadthing.com/getting-started",
-        &[r"\bsk_live_[a-f0-9]{64}"],
+        &[r"sk_live_[a-f0-9]{64}"],
     ),
     row(
         "infracost-key",

@@ -129,8 +129,8 @@ pub(super) const ROWS: &[Rule] = &[
     ),
     row(
         "ory-token",
-        "https://www.ory.sh/docs/concepts/personal-access-token",
-        &[r"\bory_(pat|apikey|at|rt|ac|st|wk|sk)_[A-Za-z0-9_.-]{20,}"],
+        "https://github.com/ory/hydra/commit/b170cc11e5081abcfb74b274c6d355f0e4a5b6fe",
+        &[r"(?mixed)\bory_(pat|apikey|at|rt|ac|st|wk|sk)_[A-Za-z0-9_.-]{20,}"],
     ),
     row(
         "permit-key",
@@ -171,14 +171,14 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "kong-token",
         "https://developer.konghq.com/konnect-api",
-        &[r"\b(k|s)pat_[A-Za-z0-9]{30,}"],
+        &[r"(k|s)pat_[A-Za-z0-9]{30,}"],
     ),
     row(
         "netbird-token",
         "https://docs.netbird.io/api/guides/authentication",
-        &[r"\bnbp_[A-Za-z0-9]{30,}"],
+        &[r"nbp_[A-Za-z0-9]{30,}"],
     )
-    .checksum("crc32 in base 62, last 6 characters; the length is fixed, so not needed"),
+    .checksum("6 characters at the end, whose method is not documented"),
     row(
         "defined-networking-token",
         "https://docs.defined.net/guides/api-tokens",

@@ -118,6 +118,11 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"(?i)x-postmark-(server|account)-token: \K[a-f0-9-]{36}"],
     ),
     row(
+        "nylas-key",
+        "https://developer.nylas.com/docs/v3/getting-started",
+        &[r"nyk_v[0-9]{1}_[A-Za-z0-9]{40,}"],
+    ),
+    row(
         "novu-key",
         "https://docs.novu.co/platform/additional-resources/security",
         &[r"(?i)authorization: apikey \K[A-Za-z0-9_=+/-]{24,}"],

@@ -9,7 +9,7 @@ const fn row(id: &'static str, source: &'static str, patterns: &'static [&'stati
 pub(super) const ROWS: &[Rule] = &[
     row(
         "sentry-token",
-        "https://docs.sentry.io/account/auth-tokens",
+        "https://docs.sentry.io/security-legal-pii/security/token-formats",
         &[r"sntry(s|u|a|i)_[A-Za-z0-9+/=_-]{40,}"],
     )
     .checksum("an organization's token holds a JSON object in base64; not needed"),
@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Rule] = &[
             r"NRIQ-[A-Za-z0-9_-]{30,}",
             r"NRAL-[A-Za-z0-9_-]{20,}",
             r"[a-f0-9]{30,36}FFFFNRAL\b",
-            r"eu01xx[a-f0-9]{26,34}NRAL\b",
+            r"eu01xx[A-Fa-f0-9]{26,34}NRAL\b",
             r"eu01xx[a-f0-9]{34}\b",
         ],
     ),
@@ -53,18 +53,18 @@ pub(super) const ROWS: &[Rule] = &[
         "https://grafana.com/docs/grafana/latest/administration/service-accounts",
         &[
             r"glsa_[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}",
-            r"\bglc_[A-Za-z0-9+/=_-]{30,}",
+            r"(?mixed)\bglc_[A-Za-z0-9+/=_-]{30,}",
             r"eyJrIjoi[A-Za-z0-9+/=_-]{50,}",
             r"eyJrIjoi[A-Za-z0-9+/=_-]{40,}",
         ],
     )
-    .checksum("crc32 in hexadecimal, last 8 characters; the length is fixed, so not needed"),
+    .checksum("8 hexadecimal digits at the end; the length is fixed, so they are not needed"),
     row(
         "honeycomb-key",
         "https://docs.honeycomb.io/configure/environments/manage-api-keys",
         &[
             r"\bhc(a|b|c|x|d|e|f|g)(i|m)(c|k)_[a-z0-9]{20,}",
-            r"\bhc(a|b|c|x)(i|m)k_[A-Za-z0-9]{40,}",
+            r"hc(a|b|c|x)(i|m)k_[A-Za-z0-9]{40,}",
             r"(?i)x-honeycomb-team: \K[A-Za-z0-9_]{20,}",
         ],
     ),
@@ -83,7 +83,6 @@ pub(super) const ROWS: &[Rule] = &[
         "https://support.pagerduty.com/main/docs/api-access-keys",
         &[
             r"Token token=\K[A-Za-z0-9_+-]{20}",
-            r"\bpd(us|eu)(a|b)c[A-Za-z0-9_-]{30,}",
             r"events.pagerduty.com/integration/\K[a-f0-9]{32}",
         ],
     ),
@@ -110,7 +109,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "sonarqube-token",
         "https://docs.sonarsource.com/sonarqube-server/user-guide/managing-tokens",
-        &[r"\bsq(u|p|a)_[a-f0-9]{40}", r"(?i)sonar(_|.)login=\K[a-f0-9]{40}"],
+        &[r"sq(u|p|a)_[a-f0-9]{40}", r"(?i)sonar(_|.)login=\K[a-f0-9]{40}"],
     ),
     row(
         "launchdarkly-key",
@@ -135,17 +134,17 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "devcycle-key",
         "https://docs.devcycle.com/essentials/keys",
-        &[r"\bdvc_(server|mobile)_[A-Za-z0-9_]{20,}"],
+        &[r"(?mixed)\bdvc_(server|mobile)_[A-Za-z0-9_]{20,}"],
     ),
     row(
         "growthbook-key",
         "https://docs.growthbook.io/api",
-        &[r"secret_(admin|user|readonly)_[A-Za-z0-9+/=_-]{20,}"],
+        &[r"(?mixed)secret_(admin|user|readonly)_[A-Za-z0-9+/=_-]{20,}"],
     ),
     row(
         "segment-token",
         "https://docs.segmentapis.com/tag/Getting-Started",
-        &[r"\bsgp_[A-Za-z0-9]{64}", r"(?i)writekey=\K[A-Za-z0-9]{20,}"],
+        &[r"sgp_[A-Za-z0-9]{64}", r"(?i)writekey=\K[A-Za-z0-9]{20,}"],
     ),
     row(
         "rootly-key",
@@ -155,7 +154,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "coralogix-key",
         "https://coralogix.com/docs/user-guides/account-management/api-keys/api-keys",
-        &[r"\bcx(tp|up)_[A-Za-z0-9]{30,}"],
+        &[r"cx(tp|up)_[A-Za-z0-9]{30,}"],
     ),
     row(
         "stackhawk-key",
@@ -190,6 +189,6 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "incident-alert-token",
         "https://api-docs.incident.io",
-        &[r"\binc_(live|test)_[A-Za-z0-9_-]{20,}"],
+        &[r"(?mixed)\binc_(live|test)_[A-Za-z0-9_-]{20,}"],
     ),
 ];

@@ -114,7 +114,7 @@ pub(super) const ROWS: &[Rule] = &[
             r"polar_ci_[A-Za-z0-9]{20,}",
         ],
     )
-    .checksum("crc32 in base 62, last 6 characters; its base is not documented"),
+    .checksum("6 characters at the end, whose method is not documented"),
     row(
         "duffel-token",
         "https://duffel.com/docs/api/overview/making-requests/making-requests",

@@ -12,7 +12,7 @@ pub(super) const ROWS: &[Rule] = &[
         "https://github.blog/changelog/2021-09-23-npm-has-a-new-access-token-format",
         &[
             r"(?base62:36)\bnpm_[A-Za-z0-9]{30,}",
-            r"(?base62:36,mixed)npm_[A-Za-z0-9]{36,}",
+            r"(?mixed)npm_[A-Za-z0-9]{36}\b",
         ],
     )
     .checksum("crc32 in base 62, last 6 characters"),
@@ -80,11 +80,7 @@ pub(super) const ROWS: &[Rule] = &[
         "https://yarnpkg.com/configuration/yarnrc",
         &[r#"npmAuthToken: \K[A-Za-z0-9_."-]{20,}"#],
     ),
-    row(
-        "jsr-token",
-        "https://jsr.io/docs/api",
-        &[r"\bjsr(d|p)_[A-Za-z0-9]{30,}"],
-    ),
+    row("jsr-token", "https://jsr.io/docs/api", &[r"jsr(d|p)_[A-Za-z0-9]{30,}"]),
     row(
         "terraform-registry-token",
         "https://developer.hashicorp.com/terraform/cli/config/config-file#environment-variable-credentials",

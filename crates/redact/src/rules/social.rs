@@ -48,7 +48,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "pinterest-token",
         "https://developers.pinterest.com/docs/getting-started/authentication-and-scopes",
-        &[r"\bpin(a|r|c)_[A-Z0-9]{60,}"],
+        &[r"pin(a|r|c)_[A-Z0-9]{60,}"],
     ),
     row(
         "tiktok-token",
@@ -78,6 +78,16 @@ pub(super) const ROWS: &[Rule] = &[
         "trello-token",
         "https://developer.atlassian.com/cloud/trello/guides/rest-api/authorization",
         &[r"\bATTA[A-Za-z0-9_=-]{60,}"],
+    ),
+    row(
+        "zoho-token",
+        "https://www.zoho.com/accounts/protocol/oauth/web-apps/access-token.html",
+        &[r"\b1000.[a-f0-9]{32}.[a-f0-9]{32}"],
+    ),
+    row(
+        "branch-secret",
+        "https://help.branch.io/developers-hub/docs/deep-linking-api",
+        &[r"(?mixed)\bsecret_(live|test)_[A-Za-z0-9]{30,}"],
     ),
     row(
         "asana-token",

@@ -220,6 +220,7 @@ pub(crate) const FORMATS: &[(&str, &str)] = &[
     ("Daytona key", "dtn_<hex:64>"),
     ("Devin key", "apk_user_<a62:140>=="),
     ("Devin service key", "cog_<b32low:52>"),
+    ("Kaggle token", "KGAT_<hex:32>"),
     ("Brave Search key", "BSA<a62:28>"),
     // Mail
     ("SendGrid key", "SG.<w64:22>.<w64:43>"),
@@ -320,6 +321,8 @@ pub(crate) const FORMATS: &[(&str, &str)] = &[
     ("Airtable token", "pat<a62:14>.<hex:64>"),
     ("Notion token", "ntn_<dec:11><a62:35>"),
     ("Notion legacy token", "secret_<a62:43>"),
+    ("Confluent secret", "cflt<a62:60>"),
+    ("Dropbox legacy token", "<low:11>AAAAAAAAAA<a62:43>"),
     ("Canva secret", "cnvca<w64:51>"),
     ("Databento key", "db-<a62:29>"),
     // Registries
@@ -337,6 +340,8 @@ pub(crate) const FORMATS: &[(&str, &str)] = &[
     // Observability
     ("Sentry organization token", "sntrys_eyJpYXQiO<a62:120>_<a62:43>"),
     ("Sentry user token", "sntryu_<hex:64>"),
+    ("New Relic license key", "<hex:32>FFFFNRAL"),
+    ("New Relic European license key", "eu01xx<hex:26>FFFFNRAL"),
     ("New Relic user key", "NRAK-<up:27>"),
     ("New Relic insert key", "NRII-<w64:32>"),
     ("New Relic browser key", "NRJS-<hex:19>"),
@@ -397,6 +402,7 @@ pub(crate) const FORMATS: &[(&str, &str)] = &[
     ("Linear OAuth token", "lin_oauth_<hex:64>"),
     ("ClickUp token", "pk_<dec:8>_<up:32>"),
     ("Trello token", "ATTA<hex:64><HEX:8>"),
+    ("Zoho token", "1000.<hex:32>.<hex:32>"),
     ("Asana token", "2/12<dec:14>/12<dec:14>:<hex:32>"),
     ("Typeform token", "tfp_<w64:59>"),
     ("Mapbox secret token", "sk.eyJ<a62:80>.<w64:22>"),
