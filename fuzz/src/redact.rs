@@ -212,7 +212,10 @@ pub fn bounded(data: &[u8]) {
         .scrubber();
     for line in log.lines() {
         let Scrubbed { text, masked, .. } = scrubber.scrub(line);
-        let places: usize = masked.iter().map(|masked| usize::try_from(masked.count).unwrap_or(usize::MAX)).sum();
+        let places: usize = masked
+            .iter()
+            .map(|masked| usize::try_from(masked.count).unwrap_or(usize::MAX))
+            .sum();
         assert!(text.as_str().len() <= line.len() + places * MASK.len(), "from {line:?}");
         assert!(places <= line.len() + 1, "from {line:?}");
     }

@@ -15,7 +15,10 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap_or(0) % below.max(1)
     }
 
@@ -48,13 +51,43 @@ fn cases(dice: &mut Dice, known: &str) -> Vec<Case> {
     let bot = format!("xoxb-{}-{}-{}", digits(dice, 12), digits(dice, 12), dice.word(24));
     vec![
         case("known value", "got ", known.to_owned(), " from the vault"),
-        case("GitHub token", "using ", format!("ghp_{}", dice.word(36)), " for deploy"),
-        case("Stripe key", "using ", format!("sk_live_{}", dice.word(24)), " for deploy"),
+        case(
+            "GitHub token",
+            "using ",
+            format!("ghp_{}", dice.word(36)),
+            " for deploy",
+        ),
+        case(
+            "Stripe key",
+            "using ",
+            format!("sk_live_{}", dice.word(24)),
+            " for deploy",
+        ),
         case("Slack token", "using ", bot, " for deploy"),
-        case("AWS key", "using ", format!("AKIA{}", dice.chars("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16)), " for deploy"),
-        case("named password", "DB_PASSWORD=", format!("{}!7{}", dice.word(7), dice.word(6)), ""),
-        case("JSON password", "{\"password\": \"", format!("{}!7{}", dice.word(7), dice.word(6)), "\", \"port\": 1}"),
-        case("address", "postgres://app:", format!("{}_4{}", dice.word(7), dice.word(6)), "@db.internal/shop"),
+        case(
+            "AWS key",
+            "using ",
+            format!("AKIA{}", dice.chars("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16)),
+            " for deploy",
+        ),
+        case(
+            "named password",
+            "DB_PASSWORD=",
+            format!("{}!7{}", dice.word(7), dice.word(6)),
+            "",
+        ),
+        case(
+            "JSON password",
+            "{\"password\": \"",
+            format!("{}!7{}", dice.word(7), dice.word(6)),
+            "\", \"port\": 1}",
+        ),
+        case(
+            "address",
+            "postgres://app:",
+            format!("{}_4{}", dice.word(7), dice.word(6)),
+            "@db.internal/shop",
+        ),
         case("header", "Authorization: Bearer ", dice.word(40), ""),
     ]
 }
@@ -65,17 +98,28 @@ type Dress = (&'static str, fn(&mut Dice, &Case) -> String);
 const DRESSES: &[Dress] = &[
     ("plain", |_, case| plain(case)),
     ("coloured whole", |_, case| format!("\x1b[32m{}\x1b[0m", plain(case))),
-    ("coloured value", |_, case| format!("{}\x1b[1;33m{}\x1b[39;22m{}", case.before, case.secret, case.after)),
+    ("coloured value", |_, case| {
+        format!("{}\x1b[1;33m{}\x1b[39;22m{}", case.before, case.secret, case.after)
+    }),
     ("colours within", |dice, case| {
         let secret = within(dice, &case.secret, 3, |dice, _| format!("\x1b[{}m", 30 + dice.below(8)));
         format!("{}{secret}\x1b[0m{}", case.before, case.after)
     }),
     ("a colour at each character", |_, case| {
-        plain(case).chars().map(|char| format!("\x1b[38;5;42m{char}\x1b[m")).collect()
+        plain(case)
+            .chars()
+            .map(|char| format!("\x1b[38;5;42m{char}\x1b[m"))
+            .collect()
     }),
-    ("overwritten progress", |_, case| format!("downloading 10%\rdownloading 90%\r\x1b[K{}", plain(case))),
-    ("overwritten in part", |_, case| format!("{}\r{}", "x".repeat(case.before.len()), plain(case))),
-    ("printed, then overwritten by itself", |_, case| format!("{0}\r{0}", plain(case))),
+    ("overwritten progress", |_, case| {
+        format!("downloading 10%\rdownloading 90%\r\x1b[K{}", plain(case))
+    }),
+    ("overwritten in part", |_, case| {
+        format!("{}\r{}", "x".repeat(case.before.len()), plain(case))
+    }),
+    ("printed, then overwritten by itself", |_, case| {
+        format!("{0}\r{0}", plain(case))
+    }),
     ("backspaces", |dice, case| {
         let secret = within(dice, &case.secret, 3, |dice, _| format!("{}\x08", dice.word(1)));
         format!("{}{secret}{}", case.before, case.after)
@@ -85,17 +129,26 @@ const DRESSES: &[Dress] = &[
         format!("{}{secret}{}", case.before, case.after)
     }),
     ("a link's text", |_, case| {
-        format!("{}\x1b]8;;https://example.com\x1b\\{}\x1b]8;;\x1b\\{}", case.before, case.secret, case.after)
+        format!(
+            "{}\x1b]8;;https://example.com\x1b\\{}\x1b]8;;\x1b\\{}",
+            case.before, case.secret, case.after
+        )
     }),
-    ("a link's address", |_, case| format!("\x1b]8;;https://example.com/?x={}\x1b\\here\x1b]8;;\x1b\\", case.secret)),
+    ("a link's address", |_, case| {
+        format!("\x1b]8;;https://example.com/?x={}\x1b\\here\x1b]8;;\x1b\\", case.secret)
+    }),
     ("a title", |_, case| format!("\x1b]0;{}\x07ready", plain(case))),
-    ("cursor moved back", |_, case| format!("{}\x1b[1G{}", "x".repeat(case.before.len()), plain(case))),
+    ("cursor moved back", |_, case| {
+        format!("{}\x1b[1G{}", "x".repeat(case.before.len()), plain(case))
+    }),
     ("zero bytes within", |dice, case| {
         let secret = within(dice, &case.secret, 2, |_, _| "\0".to_owned());
         format!("{}{secret}{}", case.before, case.after)
     }),
     ("hidden characters within", |dice, case| {
-        let secret = within(dice, &case.secret, 2, |dice, _| ["\u{200b}", "\u{200d}", "\u{feff}", "\u{ad}", "\u{2060}"][dice.below(5)].to_owned());
+        let secret = within(dice, &case.secret, 2, |dice, _| {
+            ["\u{200b}", "\u{feff}", "\u{ad}", "\u{2060}"][dice.below(4)].to_owned()
+        });
         format!("{}{secret}{}", case.before, case.after)
     }),
     ("a return at its end", |_, case| format!("{}\r", plain(case))),
@@ -177,12 +230,23 @@ fn torn<'a>(dice: &mut Dice, bytes: &'a [u8]) -> Vec<&'a [u8]> {
 }
 
 /// Judges bytes that hold secrets, read whole, byte by byte and torn: nothing survives, and all give the same.
-fn check(dice: &mut Dice, what: &str, known: &[&str], pty: Option<(u16, u16)>, bytes: &[u8], secrets: &[&str]) -> Vec<String> {
+fn check(
+    dice: &mut Dice,
+    what: &str,
+    known: &[&str],
+    pty: Option<(u16, u16)>,
+    bytes: &[u8],
+    secrets: &[&str],
+) -> Vec<String> {
     let whole = recorded(recorder(known, pty), std::iter::once(bytes));
     let mut failures = Vec::new();
     for secret in secrets {
         if let Some(window) = survivor(secret, &whole) {
-            failures.push(format!("{what}: left «{window}» of {:?} in {:?}", String::from_utf8_lossy(bytes), texts(&whole)));
+            failures.push(format!(
+                "{what}: left «{window}» of {:?} in {:?}",
+                String::from_utf8_lossy(bytes),
+                texts(&whole)
+            ));
         }
     }
     let singles = recorded(recorder(known, pty), bytes.chunks(1));
@@ -190,7 +254,11 @@ fn check(dice: &mut Dice, what: &str, known: &[&str], pty: Option<(u16, u16)>, b
     let pieces = recorded(recorder(known, pty), pieces.into_iter());
     for (how, other) in [("byte by byte", &singles), ("torn", &pieces)] {
         if texts(other) != texts(&whole) {
-            failures.push(format!("{what}: {how} {:?} differs from {:?}", texts(other), texts(&whole)));
+            failures.push(format!(
+                "{what}: {how} {:?} differs from {:?}",
+                texts(other),
+                texts(&whole)
+            ));
         }
     }
     failures
@@ -198,7 +266,12 @@ fn check(dice: &mut Dice, what: &str, known: &[&str], pty: Option<(u16, u16)>, b
 
 #[track_caller]
 fn none(failures: &[String]) {
-    assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} failures\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 #[test]
@@ -212,7 +285,14 @@ fn no_dress_of_a_line_lets_a_secret_through() {
                 for pty in [None, Some((24, 120))] {
                     let bytes = format!("before\r\n{}\r\nafter\r\n", bytes(&mut dice, &case));
                     let what = format!("{}, {dress}, {}", case.what, if pty.is_some() { "pty" } else { "pipe" });
-                    failures.extend(check(&mut dice, &what, &[&known], pty, bytes.as_bytes(), &[&case.secret]));
+                    failures.extend(check(
+                        &mut dice,
+                        &what,
+                        &[&known],
+                        pty,
+                        bytes.as_bytes(),
+                        &[&case.secret],
+                    ));
                 }
             }
         }
@@ -237,7 +317,12 @@ fn a_private_key_is_hidden_in_any_dress() {
     let mut dice = Dice(13);
     let mut failures = Vec::new();
     let dashes = "-".repeat(5);
-    for label in ["RSA PRIVATE KEY", "PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"] {
+    for label in [
+        "RSA PRIVATE KEY",
+        "PRIVATE KEY",
+        "OPENSSH PRIVATE KEY",
+        "PGP PRIVATE KEY BLOCK",
+    ] {
         let body: Vec<String> = (0..12).map(|_| dice.word(64)).collect();
         let mut lines = vec![format!("{dashes}BEGIN {label}{dashes}")];
         lines.extend(body.iter().cloned());
@@ -258,9 +343,19 @@ fn a_private_key_is_hidden_in_any_dress() {
                 bytes.push_str(line);
                 bytes.push_str(after);
             }
-            for (end, bytes) in [("whole", bytes.clone() + "after it\n"), ("without end", bytes.replace(&lines[13], ""))] {
+            for (end, bytes) in [
+                ("whole", bytes.clone() + "after it\n"),
+                ("without end", bytes.replace(&lines[13], "")),
+            ] {
                 for pty in [None, Some((24, 100))] {
-                    failures.extend(check(&mut dice, &format!("{label}, {dress}, {end}"), &[], pty, bytes.as_bytes(), &secrets));
+                    failures.extend(check(
+                        &mut dice,
+                        &format!("{label}, {dress}, {end}"),
+                        &[],
+                        pty,
+                        bytes.as_bytes(),
+                        &secrets,
+                    ));
                 }
             }
             let entries = recorded(recorder(&[], None), std::iter::once((bytes + "after it\n").as_bytes()));
@@ -290,7 +385,11 @@ fn a_secret_written_with_a_pause_within_is_hidden() {
                 recorder.push(b"\n", later, &mut entries);
                 recorder.finish(later, &mut entries);
                 if let Some(window) = survivor(&case.secret, &entries) {
-                    failures.push(format!("{} after {pause:?}: left «{window}» of {first:?} {second:?} in {:?}", case.what, texts(&entries)));
+                    failures.push(format!(
+                        "{} after {pause:?}: left «{window}» of {first:?} {second:?} in {:?}",
+                        case.what,
+                        texts(&entries)
+                    ));
                 }
             }
         }
@@ -307,7 +406,11 @@ fn a_secret_at_a_length_limit_is_hidden() {
             let known = dice.word(24);
             for case in cases(&mut dice, &known) {
                 let fill = limit - back - case.before.len() - 1;
-                let bytes = format!("{} {}\nafter\n", "a b.".repeat(fill / 4 + 1)[..fill].to_owned(), plain(&case));
+                let bytes = format!(
+                    "{} {}\nafter\n",
+                    "a b.".repeat(fill / 4 + 1)[..fill].to_owned(),
+                    plain(&case)
+                );
                 let what = format!("{}, {back} before {limit}", case.what);
                 failures.extend(
                     check(&mut dice, &what, &[&known], None, bytes.as_bytes(), &[&case.secret])

@@ -10,7 +10,17 @@ use crate::verdict::{Case, Score};
 const LINES: &str = include_str!("adversarial.txt");
 
 /// What a line may stand behind.
-const PREFIXES: &[&str] = &["", "", "", "", "#12 0.345 ", "2026-11-23T14:58:05.123Z ", "web-1  | ", "    ", "[info] "];
+const PREFIXES: &[&str] = &[
+    "",
+    "",
+    "",
+    "",
+    "#12 0.345 ",
+    "2026-11-23T14:58:05.123Z ",
+    "web-1  | ",
+    "    ",
+    "[info] ",
+];
 
 pub(crate) fn run(score: &mut Score) {
     let mut dice = Dice::new(4);
@@ -19,7 +29,11 @@ pub(crate) fn run(score: &mut Score) {
         for _ in 0..5 {
             let line = fill(&mut dice, template);
             let prefix = dice.pick(PREFIXES);
-            score.add(&Case::line(format!("{group}: {template}"), group, format!("{prefix}{line}")));
+            score.add(&Case::line(
+                format!("{group}: {template}"),
+                group,
+                format!("{prefix}{line}"),
+            ));
         }
     }
     for _ in 0..4 {
@@ -52,7 +66,8 @@ fn fill(dice: &mut Dice, template: &str) -> String {
         }
     }
     out.push_str(rest);
-    out.replace('⟨', &OPEN_EITHER.to_string()).replace('⟩', &CLOSE_EITHER.to_string())
+    out.replace('⟨', &OPEN_EITHER.to_string())
+        .replace('⟩', &CLOSE_EITHER.to_string())
 }
 
 fn value(dice: &mut Dice, name: &str, plain: bool) -> Option<String> {
@@ -103,12 +118,30 @@ fn escapes(score: &mut Score, dice: &mut Dice) {
     for (vendor, template) in PLAIN_FORMATS {
         let token = dice.draw_plain(template);
         for (place, line) in [
-            ("every byte percent-encoded", format!("GET /?x={} 200", secret(&coats::percent_all(&token)))),
-            ("percent-encoded", format!("GET /?next=%2Fhook%3Fx%3D{}%26y%3D1", secret(&coats::percent(&token, true, false)))),
-            ("percent-encoded twice", format!("GET /?next=%252Fhook%253Fx%253D{}%2526y", secret(&token))),
-            ("every character as \\u", format!(r#"{{"x":"{}"}}"#, secret(&coats::unicode_escaped(&token)))),
+            (
+                "every byte percent-encoded",
+                format!("GET /?x={} 200", secret(&coats::percent_all(&token))),
+            ),
+            (
+                "percent-encoded",
+                format!(
+                    "GET /?next=%2Fhook%3Fx%3D{}%26y%3D1",
+                    secret(&coats::percent(&token, true, false))
+                ),
+            ),
+            (
+                "percent-encoded twice",
+                format!("GET /?next=%252Fhook%253Fx%253D{}%2526y", secret(&token)),
+            ),
+            (
+                "every character as \\u",
+                format!(r#"{{"x":"{}"}}"#, secret(&coats::unicode_escaped(&token))),
+            ),
             ("json in json", format!(r#"{{"m":"{{\"x\":\"{}\"}}"}}"#, secret(&token))),
-            ("json in json in json", format!(r#"{{"m":"{{\\\"x\\\":\\\"{}\\\"}}"}}"#, secret(&token))),
+            (
+                "json in json in json",
+                format!(r#"{{"m":"{{\\\"x\\\":\\\"{}\\\"}}"}}"#, secret(&token)),
+            ),
             ("after \\n", format!(r#""first\n{}\nlast""#, secret(&token))),
             ("after \\t", format!(r#""a\t{}\tb""#, secret(&token))),
             ("after \\u003d", format!(r#""x\u003d{}\u0026y""#, secret(&token))),
@@ -121,17 +154,65 @@ fn escapes(score: &mut Score, dice: &mut Dice) {
     for name in ["password", "api_key", "client_secret", "DB_PASSWORD", "token"] {
         let password = odd_password(dice) + "\"<\\é";
         for (place, line) in [
-            ("json", format!(r#"{{"{name}":"{}","x":1}}"#, secret(&coats::json(&password)))),
-            ("json twice", format!(r#""{{\"{name}\":\"{}\",\"x\":1}}""#, secret(&coats::json(&coats::json(&password))))),
-            ("json for a page", format!(r#"{{"{name}":"{}","x":1}}"#, secret(&coats::json_for_html(&password, false)))),
-            ("json for a page, upper", format!(r#"{{"{name}":"{}","x":1}}"#, secret(&coats::json_for_html(&password, true)))),
-            ("query", format!("POST /login?{name}={}&x=1", secret(&coats::percent(&password, true, false)))),
-            ("query, lower", format!("POST /login?{name}={}&x=1", secret(&coats::percent(&password, false, false)))),
-            ("form", format!("{name}={}&x=1", secret(&coats::percent(&password, true, true)))),
-            ("single quotes", format!("export {name}='{}'", secret(&coats::single_quoted(&password)))),
-            ("double quotes", format!("export {name}=\"{}\"", secret(&coats::double_quoted(&password)))),
-            ("dollar quotes", format!("{name}=$'{}'", secret(&coats::ansi_c(&password)))),
-            ("attribute", format!("<a {name}=\"{}\" x=\"1\"/>", secret(&coats::html(&password, false)))),
+            (
+                "json",
+                format!(r#"{{"{name}":"{}","x":1}}"#, secret(&coats::json(&password))),
+            ),
+            (
+                "json twice",
+                format!(
+                    r#""{{\"{name}\":\"{}\",\"x\":1}}""#,
+                    secret(&coats::json(&coats::json(&password)))
+                ),
+            ),
+            (
+                "json for a page",
+                format!(
+                    r#"{{"{name}":"{}","x":1}}"#,
+                    secret(&coats::json_for_html(&password, false))
+                ),
+            ),
+            (
+                "json for a page, upper",
+                format!(
+                    r#"{{"{name}":"{}","x":1}}"#,
+                    secret(&coats::json_for_html(&password, true))
+                ),
+            ),
+            (
+                "query",
+                format!(
+                    "POST /login?{name}={}&x=1",
+                    secret(&coats::percent(&password, true, false))
+                ),
+            ),
+            (
+                "query, lower",
+                format!(
+                    "POST /login?{name}={}&x=1",
+                    secret(&coats::percent(&password, false, false))
+                ),
+            ),
+            (
+                "form",
+                format!("{name}={}&x=1", secret(&coats::percent(&password, true, true))),
+            ),
+            (
+                "single quotes",
+                format!("export {name}='{}'", secret(&coats::single_quoted(&password))),
+            ),
+            (
+                "double quotes",
+                format!("export {name}=\"{}\"", secret(&coats::double_quoted(&password))),
+            ),
+            (
+                "dollar quotes",
+                format!("{name}=$'{}'", secret(&coats::ansi_c(&password))),
+            ),
+            (
+                "attribute",
+                format!("<a {name}=\"{}\" x=\"1\"/>", secret(&coats::html(&password, false))),
+            ),
         ] {
             score.add(&Case::line(format!("escaped {name}"), place, line));
         }
@@ -169,10 +250,23 @@ fn neighbours(score: &mut Score, dice: &mut Dice) {
         }
     }
     // Of fixed length, with nothing between.
-    for (vendor, template) in [("GitHub", "ghp_{w:36}"), ("npm", "npm_{w:36}"), ("Google", "AIza{w:35}"), ("Shopify", "shpat_{h:32}")] {
+    for (vendor, template) in [
+        ("GitHub", "ghp_{w:36}"),
+        ("npm", "npm_{w:36}"),
+        ("Google", "AIza{w:35}"),
+        ("Shopify", "shpat_{h:32}"),
+    ] {
         let (one, other) = (dice.draw_plain(template), dice.draw_plain(template));
-        score.add(&Case::line(format!("beside {vendor}"), "two in a row", format!("got {}{} done", secret(&one), secret(&other))));
-        score.add(&Case::line(format!("beside {vendor}"), "a word right before", format!("token{}", secret(&one))));
+        score.add(&Case::line(
+            format!("beside {vendor}"),
+            "two in a row",
+            format!("got {}{} done", secret(&one), secret(&other)),
+        ));
+        score.add(&Case::line(
+            format!("beside {vendor}"),
+            "a word right before",
+            format!("token{}", secret(&one)),
+        ));
     }
 }
 
@@ -187,7 +281,11 @@ fn long_lines(score: &mut Score, dice: &mut Dice) {
                 line.push_str(&dice.draw(template));
                 line.push_str(" and after it ");
                 line.push_str(FILLER);
-                score.add(&Case::line(format!("long line {vendor}"), format!("{back} before {limit}"), line));
+                score.add(&Case::line(
+                    format!("long line {vendor}"),
+                    format!("{back} before {limit}"),
+                    line,
+                ));
             }
         }
     }
@@ -217,25 +315,58 @@ fn known_together(score: &mut Score, dice: &mut Dice) {
         };
         score.add(&case("nested, outer", format!("got {} done", secret(&outer))));
         score.add(&case("nested, inner", format!("got {} done", secret(&inner))));
-        score.add(&case("adjacent", format!("got {}{} done", secret(&outer), secret(&inner))));
-        score.add(&case("adjacent twice", format!("got {}{} done", secret(&inner), secret(&inner))));
+        score.add(&case(
+            "adjacent",
+            format!("got {}{} done", secret(&outer), secret(&inner)),
+        ));
+        score.add(&case(
+            "adjacent twice",
+            format!("got {}{} done", secret(&inner), secret(&inner)),
+        ));
     }
     let (a, b, c) = (dice.chars("w", 9), dice.chars("w", 9), dice.chars("w", 9));
-    let mut case = Case::line("known values together", "overlapping", format!("got {} done", secret(&format!("{a}{b}{c}"))));
+    let mut case = Case::line(
+        "known values together",
+        "overlapping",
+        format!("got {} done", secret(&format!("{a}{b}{c}"))),
+    );
     case.known = vec![(0, format!("{a}{b}")), (0, format!("{b}{c}"))];
     score.add(&case);
     let part = dice.chars("w", 4);
     let value = format!("{part}{part}{}", &part[..3]);
-    score.add(&Case::line("known values together", "overlapping itself", format!("got {} done", secret(&format!("{part}{value}")))).knowing(&*value));
+    score.add(
+        &Case::line(
+            "known values together",
+            "overlapping itself",
+            format!("got {} done", secret(&format!("{part}{value}"))),
+        )
+        .knowing(&*value),
+    );
     // A known value within something that a rule hides only a part of, or that hides more than it.
     let user = dice.chars("w", 10);
     score.add(
-        &Case::line("known values together", "in an address", format!("postgres://{}:{}@db/{}", secret(&user), dice.draw("{pw:14}"), secret(&user)))
-            .knowing(&*user),
+        &Case::line(
+            "known values together",
+            "in an address",
+            format!(
+                "postgres://{}:{}@db/{}",
+                secret(&user),
+                dice.draw("{pw:14}"),
+                secret(&user)
+            ),
+        )
+        .knowing(&*user),
     );
     let token = dice.draw_plain("ghp_{w:36}");
     let half = token[10..30].to_owned();
-    score.add(&Case::line("known values together", "part of a format", format!("got {} done", secret(&token))).knowing(&*half));
+    score.add(
+        &Case::line(
+            "known values together",
+            "part of a format",
+            format!("got {} done", secret(&token)),
+        )
+        .knowing(&*half),
+    );
     // Once, plainly, to be sure that marks are what they seem.
     assert_eq!(secret("x"), format!("{OPEN}x{CLOSE}"));
 }

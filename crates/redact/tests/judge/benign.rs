@@ -30,7 +30,10 @@ impl Benign {
         self.changed
             .iter()
             .map(|((place, rules), change)| {
-                format!("benign | changed | {place} | {} times | by {rules} | {}", change.times, change.example)
+                format!(
+                    "benign | changed | {place} | {} times | by {rules} | {}",
+                    change.times, change.example
+                )
             })
             .collect()
     }
@@ -58,7 +61,14 @@ pub(crate) fn from_lists(benign: &mut Benign) {
         for _ in 0..times {
             seen.insert((drawn(&mut dice, template), template));
         }
-        for prefix in ["#12 0.345 ", "2026-11-23T14:58:05.123Z ", "web-1  | ", "    ", "+ ", "remote: "] {
+        for prefix in [
+            "#12 0.345 ",
+            "2026-11-23T14:58:05.123Z ",
+            "web-1  | ",
+            "    ",
+            "+ ",
+            "remote: ",
+        ] {
             seen.insert((format!("{prefix}{}", drawn(&mut dice, template)), template));
         }
     }
@@ -76,7 +86,9 @@ pub(crate) fn from_lists(benign: &mut Benign) {
 }
 
 fn templates() -> impl Iterator<Item = &'static str> {
-    LINES.lines().filter(|line| !line.starts_with("# ") && !line.starts_with("## "))
+    LINES
+        .lines()
+        .filter(|line| !line.starts_with("# ") && !line.starts_with("## "))
 }
 
 fn drawn(dice: &mut Dice, template: &str) -> String {
@@ -128,10 +140,48 @@ fn blocks(benign: &mut Benign, dice: &mut Dice) {
 fn common_values(benign: &mut Benign) {
     let redactor = redact::Redactor::builder().build().expect("no custom rule, no mistake");
     for value in [
-        "true", "false", "production", "development", "staging", "localhost", "127.0.0.1", "enabled", "disabled",
-        "undefined", "null", "none", "default", "public", "info", "debug", "eu-west-1", "us-east-1", "12345", "3000", "",
-        " ", "a", "0", "1", "yes", "no", "node", "npm", "en_US.UTF-8", "UTF-8", "/bin/sh", "/bin/bash", "xterm-256color",
-        "password", "secret", "token", "changeme", "linux", "x86_64", "master", "main",
+        "true",
+        "false",
+        "production",
+        "development",
+        "staging",
+        "localhost",
+        "127.0.0.1",
+        "enabled",
+        "disabled",
+        "undefined",
+        "null",
+        "none",
+        "default",
+        "public",
+        "info",
+        "debug",
+        "eu-west-1",
+        "us-east-1",
+        "12345",
+        "3000",
+        "",
+        " ",
+        "a",
+        "0",
+        "1",
+        "yes",
+        "no",
+        "node",
+        "npm",
+        "en_US.UTF-8",
+        "UTF-8",
+        "/bin/sh",
+        "/bin/bash",
+        "xterm-256color",
+        "password",
+        "secret",
+        "token",
+        "changeme",
+        "linux",
+        "x86_64",
+        "master",
+        "main",
     ] {
         redactor.register(value);
     }
@@ -167,7 +217,11 @@ pub(crate) fn from_recordings(benign: &mut Benign) {
     assert!(names.len() > 80, "the recordings are part of the repository");
     let mut seen = BTreeSet::new();
     for path in names {
-        let place = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        let place = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default()
+            .to_owned();
         // Random bytes may look like anything.
         if place.starts_with("binary-random") {
             continue;
@@ -196,7 +250,9 @@ fn lines_of(path: &Path) -> Vec<String> {
     let mut streams: [Vec<u8>; 2] = [Vec::new(), Vec::new()];
     for row in String::from_utf8(file).expect("JSON lines are UTF-8").lines() {
         let row: serde_json::Value = serde_json::from_str(row).expect("each line of a recording is JSON");
-        let bytes = STANDARD.decode(row["b64"].as_str().expect("bytes")).expect("bytes in base64");
+        let bytes = STANDARD
+            .decode(row["b64"].as_str().expect("bytes"))
+            .expect("bytes in base64");
         streams[usize::from(row["s"] == "err")].extend(bytes);
     }
     let mut lines = Vec::new();

@@ -18,7 +18,11 @@ pub(crate) fn json_for_html(value: &str, upper: bool) -> String {
             out.push(char);
         } else {
             for unit in char.encode_utf16(&mut [0; 2]) {
-                out.push_str(&if upper { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") });
+                out.push_str(&if upper {
+                    format!("\\u{unit:04X}")
+                } else {
+                    format!("\\u{unit:04x}")
+                });
             }
         }
     }
@@ -51,7 +55,13 @@ pub(crate) fn percent_all(value: &str) -> String {
 pub(crate) fn hex(value: &str, upper: bool) -> String {
     value
         .bytes()
-        .map(|byte| if upper { format!("{byte:02X}") } else { format!("{byte:02x}") })
+        .map(|byte| {
+            if upper {
+                format!("{byte:02X}")
+            } else {
+                format!("{byte:02x}")
+            }
+        })
         .collect()
 }
 
@@ -104,11 +114,20 @@ fn escaped(value: &str, signs: &str) -> String {
 /// Base64 of `before value after`, of which the characters that stand for the value alone are marked.
 pub(crate) fn base64_within(before: &str, value: &str, after: &str, url: bool) -> String {
     let all = format!("{before}{value}{after}");
-    let encoded = if url { URL_SAFE.encode(&all) } else { STANDARD.encode(&all) };
+    let encoded = if url {
+        URL_SAFE.encode(&all)
+    } else {
+        STANDARD.encode(&all)
+    };
     // A character holds six bits; those of the value begin and end here.
     let (start, end) = (before.len() * 8, (before.len() + value.len()) * 8);
     let (from, to) = (start.div_ceil(6), end / 6);
-    format!("{}{}{}", either(&encoded[..from]), secret(&encoded[from..to]), either(&encoded[to..]))
+    format!(
+        "{}{}{}",
+        either(&encoded[..from]),
+        secret(&encoded[from..to]),
+        either(&encoded[to..])
+    )
 }
 
 /// A few characters beside a value that shift its base64.

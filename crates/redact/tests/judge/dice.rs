@@ -69,13 +69,18 @@ impl Dice {
         let mut word: Vec<char> = self.chars("w", length).chars().collect();
         word[1] = alphabet("A").chars().nth(self.below(26)).unwrap_or('Q');
         word[2] = char::from(b'2' + u8::try_from(self.below(8)).unwrap_or(0));
-        word[length / 2] = *['!', '_', '-', '+', '.', '~', '^', '%'].get(self.below(8)).unwrap_or(&'!');
+        word[length / 2] = *['!', '_', '-', '+', '.', '~', '^', '%']
+            .get(self.below(8))
+            .unwrap_or(&'!');
         word[length - 1] = alphabet("a").chars().nth(self.below(26)).unwrap_or('q');
         word.into_iter().collect()
     }
 
     pub(crate) fn jwt(&mut self) -> String {
-        let header = [r#"{"alg":"HS256","typ":"JWT"}"#, r#"{"typ":"JWT","alg":"RS256","kid":"k1"}"#];
+        let header = [
+            r#"{"alg":"HS256","typ":"JWT"}"#,
+            r#"{"typ":"JWT","alg":"RS256","kid":"k1"}"#,
+        ];
         let payload = format!(
             r#"{{"sub":"{}","iat":17{},"role":"service"}}"#,
             self.chars("h", 12),
@@ -133,7 +138,8 @@ impl Dice {
 
     /// Draws one instance without marks.
     pub(crate) fn draw_plain(&mut self, template: &str) -> String {
-        self.draw(template).replace([OPEN, CLOSE, OPEN_EITHER, CLOSE_EITHER], "")
+        self.draw(template)
+            .replace([OPEN, CLOSE, OPEN_EITHER, CLOSE_EITHER], "")
     }
 
     fn part(&mut self, part: &str) -> String {

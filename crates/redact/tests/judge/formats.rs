@@ -20,7 +20,10 @@ const PLACES: &[(&str, &str)] = &[
     ("python error", "ValueError: could not parse '{}'"),
     ("docker step", "#12 0.345 using {}"),
     ("compose", "api-1  | loaded {} from disk"),
-    ("timestamped", "2026-11-23T14:58:05.123Z INFO worker started with {} (attempt 1)"),
+    (
+        "timestamped",
+        "2026-11-23T14:58:05.123Z INFO worker started with {} (attempt 1)",
+    ),
     ("npm error", "npm error code E401 for {}"),
     ("pip error", "ERROR: Could not install from {}"),
     ("full stop", "Could not connect with {}."),
@@ -121,7 +124,10 @@ pub(crate) fn run_named(score: &mut Score) {
 fn query(value: &str) -> String {
     let mut encoded = String::new();
     for char in value.chars() {
-        if char.is_ascii_alphanumeric() || "-_.~".contains(char) || [OPEN, CLOSE, OPEN_EITHER, CLOSE_EITHER].contains(&char) {
+        if char.is_ascii_alphanumeric()
+            || "-_.~".contains(char)
+            || [OPEN, CLOSE, OPEN_EITHER, CLOSE_EITHER].contains(&char)
+        {
             encoded.push(char);
         } else {
             encoded.push_str(&format!("%{:02X}", u32::from(char)));

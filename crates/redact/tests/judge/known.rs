@@ -13,12 +13,50 @@ fn values(dice: &mut Dice) -> Vec<(&'static str, String)> {
         ("long token", word(dice, 64)),
         ("digits", dice.chars("d", 12)),
         ("hex", dice.chars("h", 32)),
-        ("password of six", format!("{}7{}!{}", dice.chars("a", 2), dice.chars("A", 1), dice.chars("a", 1))),
-        ("password of seven", format!("{}#4{}", dice.chars("l", 3), dice.chars("l", 2))),
-        ("signs", format!("{}\"{}'{}&<{}>\\{} $%+", word(dice, 3), word(dice, 2), word(dice, 2), word(dice, 2), word(dice, 3))),
-        ("signs of addresses", format!("{}@{}:{}/{}#{}?x=&", word(dice, 3), word(dice, 2), word(dice, 2), word(dice, 3), word(dice, 3))),
-        ("signs of patterns", format!("{}.*+?^${{}}()|[{}]\\{}", word(dice, 3), word(dice, 3), word(dice, 3))),
-        ("spaces", format!("{} {} {} {}", dice.chars("a", 6), dice.chars("a", 5), dice.chars("a", 7), dice.chars("a", 4))),
+        (
+            "password of six",
+            format!("{}7{}!{}", dice.chars("a", 2), dice.chars("A", 1), dice.chars("a", 1)),
+        ),
+        (
+            "password of seven",
+            format!("{}#4{}", dice.chars("l", 3), dice.chars("l", 2)),
+        ),
+        (
+            "signs",
+            format!(
+                "{}\"{}'{}&<{}>\\{} $%+",
+                word(dice, 3),
+                word(dice, 2),
+                word(dice, 2),
+                word(dice, 2),
+                word(dice, 3)
+            ),
+        ),
+        (
+            "signs of addresses",
+            format!(
+                "{}@{}:{}/{}#{}?x=&",
+                word(dice, 3),
+                word(dice, 2),
+                word(dice, 2),
+                word(dice, 3),
+                word(dice, 3)
+            ),
+        ),
+        (
+            "signs of patterns",
+            format!("{}.*+?^${{}}()|[{}]\\{}", word(dice, 3), word(dice, 3), word(dice, 3)),
+        ),
+        (
+            "spaces",
+            format!(
+                "{} {} {} {}",
+                dice.chars("a", 6),
+                dice.chars("a", 5),
+                dice.chars("a", 7),
+                dice.chars("a", 4)
+            ),
+        ),
         ("accents", format!("pässwörd-{}-žluť", word(dice, 5))),
         ("Cyrillic", format!("пароль{}ключ", word(dice, 4))),
         ("Chinese", format!("密码{}钥匙{}", word(dice, 3), word(dice, 3))),
@@ -108,8 +146,22 @@ fn several_lines(score: &mut Score, dice: &mut Dice) {
         score.add(&Case::text("several lines", place, &text).knowing(&*value));
     };
     case("as it is", marked.join("\n"));
-    case("each after text", marked.iter().map(|line| format!("got {line} ok")).collect::<Vec<_>>().join("\n"));
-    case("indented", marked.iter().map(|line| format!("      {line}")).collect::<Vec<_>>().join("\n"));
+    case(
+        "each after text",
+        marked
+            .iter()
+            .map(|line| format!("got {line} ok"))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    );
+    case(
+        "indented",
+        marked
+            .iter()
+            .map(|line| format!("      {line}"))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    );
     case("one of them", format!("got {} ok", marked[3]));
     case("spaces", format!("got {} ok", marked.join(&either(" "))));
     case("many spaces", format!("got {} ok", marked.join(&either("     "))));
@@ -118,15 +170,39 @@ fn several_lines(score: &mut Score, dice: &mut Dice) {
     case("\\\\n", format!("got {} ok", marked.join(&either("\\\\n"))));
     case("\\r\\n", format!("got {} ok", marked.join(&either("\\r\\n"))));
     case("%0A", format!("got {} ok", marked.join(&either("%0A"))));
-    case("base64", format!("got {} ok", coats::base64_within("k:", &value, "", false)));
+    case(
+        "base64",
+        format!("got {} ok", coats::base64_within("k:", &value, "", false)),
+    );
     case("hex", format!("got {} ok", secret(&coats::hex(&value, false))));
     let with_returns = lines.join("\r\n");
-    score.add(&Case::text("several lines", "registered with returns", &format!("got {} ok", marked[1])).knowing(with_returns));
+    score.add(
+        &Case::text(
+            "several lines",
+            "registered with returns",
+            &format!("got {} ok", marked[1]),
+        )
+        .knowing(with_returns),
+    );
     // Spaces in the value, a line's break in the log, and the other way round.
     let words: Vec<String> = (0..4).map(|_| dice.chars("w", 9)).collect();
     let marked: Vec<String> = words.iter().map(|word| secret(word)).collect();
-    score.add(&Case::line("several words", "two spaces", format!("got {} ok", marked.join(&either("  ")))).knowing(words.join(" ")));
-    score.add(&Case::line("several words", "a tab", format!("got {} ok", marked.join(&either("\t")))).knowing(words.join(" ")));
+    score.add(
+        &Case::line(
+            "several words",
+            "two spaces",
+            format!("got {} ok", marked.join(&either("  "))),
+        )
+        .knowing(words.join(" ")),
+    );
+    score.add(
+        &Case::line(
+            "several words",
+            "a tab",
+            format!("got {} ok", marked.join(&either("\t"))),
+        )
+        .knowing(words.join(" ")),
+    );
 }
 
 fn registered_late(score: &mut Score, dice: &mut Dice) {
@@ -140,7 +216,14 @@ fn registered_late(score: &mut Score, dice: &mut Dice) {
         case.known = vec![(1, value.clone())];
         score.add(&case);
         let surrounded = format!("  {value}\n");
-        score.add(&Case::line(format!("{kind}, registered with white space"), "after text", format!("got {} ok", secret(&value))).knowing(surrounded));
+        score.add(
+            &Case::line(
+                format!("{kind}, registered with white space"),
+                "after text",
+                format!("got {} ok", secret(&value)),
+            )
+            .knowing(surrounded),
+        );
     }
 }
 
@@ -154,16 +237,30 @@ fn many(score: &mut Score, dice: &mut Dice) {
     let mut case = Case::new(
         "300 values",
         "each on a line",
-        values.iter().map(|value| format!("entry {} of many", secret(value))).collect(),
+        values
+            .iter()
+            .map(|value| format!("entry {} of many", secret(value)))
+            .collect(),
     );
     case.known = values.iter().map(|value| (0, value.clone())).collect();
     score.add(&case);
     case.what = "values, one after the other".to_owned();
     // Each registration builds the automaton anew, so that a few show what all would.
-    case.known = values.iter().take(30).enumerate().map(|(number, value)| (number, value.clone())).collect();
+    case.known = values
+        .iter()
+        .take(30)
+        .enumerate()
+        .map(|(number, value)| (number, value.clone()))
+        .collect();
     case.lines.truncate(30);
     score.add(&case);
-    case.lines = vec![values.iter().map(|value| secret(value)).collect::<Vec<_>>().join(" and ")];
+    case.lines = vec![
+        values
+            .iter()
+            .map(|value| secret(value))
+            .collect::<Vec<_>>()
+            .join(" and "),
+    ];
     case.known = values.iter().map(|value| (0, value.clone())).collect();
     case.place = "on one line".to_owned();
     score.add(&case);
@@ -174,7 +271,10 @@ fn huge(score: &mut Score, dice: &mut Dice) {
     for (place, line) in [
         ("as it is", format!("got {} ok", secret(&value))),
         ("hex", format!("got {} ok", secret(&coats::hex(&value, false)))),
-        ("base64", format!("got {} ok", coats::base64_within("a", &value, "b", false))),
+        (
+            "base64",
+            format!("got {} ok", coats::base64_within("a", &value, "b", false)),
+        ),
     ] {
         score.add(&Case::line("64 KiB", place, line).knowing(&*value));
     }

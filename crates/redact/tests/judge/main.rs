@@ -27,11 +27,31 @@ struct Goal {
 }
 
 const GOALS: &[Goal] = &[
-    Goal { name: "formats", run: formats::run, recall: 0.995 },
-    Goal { name: "formats known by name", run: formats::run_named, recall: 0.995 },
-    Goal { name: "multi-line", run: multi_line::run, recall: 1.0 },
-    Goal { name: "adversarial", run: adversarial::run, recall: 0.99 },
-    Goal { name: "known values", run: known::run, recall: 0.99 },
+    Goal {
+        name: "formats",
+        run: formats::run,
+        recall: 0.995,
+    },
+    Goal {
+        name: "formats known by name",
+        run: formats::run_named,
+        recall: 0.995,
+    },
+    Goal {
+        name: "multi-line",
+        run: multi_line::run,
+        recall: 1.0,
+    },
+    Goal {
+        name: "adversarial",
+        run: adversarial::run,
+        recall: 0.99,
+    },
+    Goal {
+        name: "known values",
+        run: known::run,
+        recall: 0.99,
+    },
 ];
 
 /// How much of the other text of lines with a secret may go with it.
@@ -67,13 +87,21 @@ fn the_goals_are_reached_on_cases_drawn_from_documentation() {
             missed.push(format!("{}: recall {:.4}", goal.name, score.recall()));
         }
         if score.lost_share() > LOST {
-            missed.push(format!("{}: {:.4} of the other text lost", goal.name, score.lost_share()));
+            missed.push(format!(
+                "{}: {:.4} of the other text lost",
+                goal.name,
+                score.lost_share()
+            ));
         }
     }
     let mut benign = Benign::default();
     benign::from_lists(&mut benign);
     benign::from_recordings(&mut benign);
-    rows.push(format!("| benign lines | {} | {} changed | – | – |", benign.lines, benign.changes()));
+    rows.push(format!(
+        "| benign lines | {} | {} changed | – | – |",
+        benign.lines,
+        benign.changes()
+    ));
     if benign.changes() > 0 {
         missed.push(format!("{} benign lines changed", benign.changes()));
     }

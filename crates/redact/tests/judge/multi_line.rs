@@ -52,7 +52,10 @@ impl Key {
 
 fn armour(label: &str) -> (String, String) {
     let dashes = "-".repeat(5);
-    (format!("{dashes}BEGIN {label}{dashes}"), format!("{dashes}END {label}{dashes}"))
+    (
+        format!("{dashes}BEGIN {label}{dashes}"),
+        format!("{dashes}END {label}{dashes}"),
+    )
 }
 
 fn base64_lines(dice: &mut Dice, width: usize, lines: usize) -> Vec<String> {
@@ -132,7 +135,11 @@ fn putty(dice: &mut Dice, version: usize) -> Vec<String> {
     }
     lines.push(either("Private-Lines: 14"));
     lines.extend((0..14).map(|_| secret(&dice.chars("b", 64))));
-    lines.push(format!("{}{}", either("Private-MAC: "), either(&dice.chars("h", if version == 3 { 64 } else { 40 }))));
+    lines.push(format!(
+        "{}{}",
+        either("Private-MAC: "),
+        either(&dice.chars("h", if version == 3 { 64 } else { 40 }))
+    ));
     lines
 }
 
@@ -205,8 +212,16 @@ pub(crate) fn run(score: &mut Score) {
     for version in [2, 3] {
         for (place, dress) in DRESSES {
             let lines = putty(&mut dice, version);
-            let lines = lines.iter().enumerate().map(|(number, line)| dressed(dress, line, number)).collect();
-            score.add(&Case::new(format!("PuTTY key {version}"), *place, with_neighbours(lines)));
+            let lines = lines
+                .iter()
+                .enumerate()
+                .map(|(number, line)| dressed(dress, line, number))
+                .collect();
+            score.add(&Case::new(
+                format!("PuTTY key {version}"),
+                *place,
+                with_neighbours(lines),
+            ));
         }
     }
     json_web_keys(score, &mut dice);
@@ -221,10 +236,18 @@ pub(crate) fn run(score: &mut Score) {
 fn whole_keys(score: &mut Score, dice: &mut Dice, key: &Key) {
     for (place, dress) in DRESSES {
         let lines = key.marked();
-        let lines = lines.iter().enumerate().map(|(number, line)| dressed(dress, line, number)).collect();
+        let lines = lines
+            .iter()
+            .enumerate()
+            .map(|(number, line)| dressed(dress, line, number))
+            .collect();
         score.add(&Case::new(key.kind, *place, with_neighbours(lines)));
     }
-    let blank: Vec<String> = key.marked().into_iter().flat_map(|line| [line, String::new()]).collect();
+    let blank: Vec<String> = key
+        .marked()
+        .into_iter()
+        .flat_map(|line| [line, String::new()])
+        .collect();
     score.add(&Case::new(key.kind, "blank lines between", with_neighbours(blank)));
     for (place, head) in [
         ("block scalar", "  deploy.pem: |"),
@@ -255,18 +278,26 @@ fn whole_keys(score: &mut Score, dice: &mut Dice, key: &Key) {
     let mut lines = key.marked();
     let middle = 1 + dice.below(lines.len() - 2).max(1);
     lines.insert(middle, either("added 212 packages, and audited 213 packages in 4s"));
-    score.add(&Case::new(key.kind, "another line in the middle", with_neighbours(lines)));
+    score.add(&Case::new(
+        key.kind,
+        "another line in the middle",
+        with_neighbours(lines),
+    ));
 }
 
 fn torn_keys(score: &mut Score, dice: &mut Dice, key: &Key) {
     let normal = |from: usize| {
-        (from..from + 60).map(|number| format!("[{number}/420] Compiling module src/pages/account/settings-{number}.tsx"))
+        (from..from + 60)
+            .map(|number| format!("[{number}/420] Compiling module src/pages/account/settings-{number}.tsx"))
     };
     for (place, dress) in &DRESSES[..8] {
         let mut lines = key.marked();
         lines.pop();
-        let mut lines: Vec<String> =
-            lines.iter().enumerate().map(|(number, line)| dressed(dress, line, number)).collect();
+        let mut lines: Vec<String> = lines
+            .iter()
+            .enumerate()
+            .map(|(number, line)| dressed(dress, line, number))
+            .collect();
         lines.extend(normal(0).take(20).map(|line| either(&line)));
         lines.extend(normal(20));
         score.add(&Case::new(key.kind, format!("no end, {place}"), with_neighbours(lines)));
@@ -296,7 +327,11 @@ fn torn_keys(score: &mut Score, dice: &mut Dice, key: &Key) {
 fn keys_on_one_line(score: &mut Score, key: &Key) {
     for (place, between, line) in [
         ("json", "\\n", r#"  "private_key": "{}\n","#),
-        ("json object", "\\n", r#"{"type":"service_account","private_key":"{}\n","client_email":"ci@example.iam.gserviceaccount.com"}"#),
+        (
+            "json object",
+            "\\n",
+            r#"{"type":"service_account","private_key":"{}\n","client_email":"ci@example.iam.gserviceaccount.com"}"#,
+        ),
         ("json neutral name", "\\n", r#"{"id":7,"value":"{}\n"}"#),
         ("json escaped twice", "\\\\n", r#"{\"private_key\":\"{}\\n\"}"#),
         ("carriage returns", "\\r\\n", r#"key: "{}\r\n""#),
@@ -364,15 +399,27 @@ fn json_web_keys(score: &mut Score, dice: &mut Dice) {
             secret(&dice.chars("u", 43)),
             either(&dice.chars("u", 43)),
         );
-        let oct = format!(r#"{{"kty":"oct","alg":"HS256","k":"{}"}}"#, secret(&dice.chars("u", 43)));
-        for (kind, key) in [("RSA", rsa), ("EC", ec), ("EC, sorted", ec_sorted), ("OKP", okp), ("oct", oct)] {
+        let oct = format!(
+            r#"{{"kty":"oct","alg":"HS256","k":"{}"}}"#,
+            secret(&dice.chars("u", 43))
+        );
+        for (kind, key) in [
+            ("RSA", rsa),
+            ("EC", ec),
+            ("EC, sorted", ec_sorted),
+            ("OKP", okp),
+            ("oct", oct),
+        ] {
             let kind = format!("JSON web key {kind}");
             score.add(&Case::line(&*kind, "bare", &*key));
             score.add(&Case::line(&*kind, "in a set", format!(r#"{{"keys":[{key}]}}"#)));
             score.add(&Case::line(&*kind, "docker step", format!("#9 0.345 generated {key}")));
             score.add(&Case::line(&*kind, "variable", format!("OIDC_JWKS='{key}'")));
             score.add(&Case::line(&*kind, "escaped", key.replace('"', "\\\"")));
-            let pretty = key.replace("\":\"", "\": \"").replace("{\"", "{\n  \"").replace(",\"", ",\n  \"");
+            let pretty = key
+                .replace("\":\"", "\": \"")
+                .replace("{\"", "{\n  \"")
+                .replace(",\"", ",\n  \"");
             let pretty = pretty.replace(", \"", ",\n  \"").replace("\"}", "\"\n}");
             score.add(&Case::text(&*kind, "pretty", &pretty));
         }
@@ -383,21 +430,33 @@ fn manifests(score: &mut Score, dice: &mut Dice) {
     let encoded = |dice: &mut Dice| secret(&STANDARD.encode(dice.password(18)));
     let manifest = format!(
         "apiVersion: v1\nkind: Secret\nmetadata:\n  name: db-credentials\n  namespace: shop\ntype: Opaque\ndata:\n  password: {}\n  api-token: {}\n  config.yaml: {}\n  session: {}\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: web",
-        encoded(dice), encoded(dice), encoded(dice), encoded(dice)
+        encoded(dice),
+        encoded(dice),
+        encoded(dice),
+        encoded(dice)
     );
     let plain = format!(
         "apiVersion: v1\nkind: Secret\nmetadata:\n  name: app\nstringData:\n  DATABASE_PASSWORD: {}\n  license: {}\n  api_key: \"{}\"\n---\nkind: ConfigMap\ndata:\n  NODE_ENV: production\n  LOG_LEVEL: debug-verbose",
-        secret(&dice.password(14)), secret(&dice.chars("w", 32)), secret(&dice.chars("w", 32))
+        secret(&dice.password(14)),
+        secret(&dice.chars("w", 32)),
+        secret(&dice.chars("w", 32))
     );
     let sorted = format!(
         "apiVersion: v1\ndata:\n  password: {}\n  client-secret: {}\nkind: Secret\nmetadata:\n  creationTimestamp: \"2026-11-23T14:58:05Z\"\n  name: db",
-        encoded(dice), encoded(dice)
+        encoded(dice),
+        encoded(dice)
     );
     let json = format!(
         "{{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"Secret\",\n  \"metadata\": {{ \"name\": \"db\" }},\n  \"data\": {{\n    \"password\": \"{}\",\n    \"license\": \"{}\"\n  }}\n}}",
-        encoded(dice), encoded(dice)
+        encoded(dice),
+        encoded(dice)
     );
-    for (kind, text) in [("data", manifest), ("stringData", plain), ("sorted", sorted), ("json", json)] {
+    for (kind, text) in [
+        ("data", manifest),
+        ("stringData", plain),
+        ("sorted", sorted),
+        ("json", json),
+    ] {
         for (place, dress) in [&DRESSES[0], &DRESSES[4], &DRESSES[6], &DRESSES[9], &DRESSES[15]] {
             let lines: Vec<String> = text.lines().map(|line| dressed(dress, line, 1)).collect();
             score.add(&Case::new(format!("Kubernetes secret, {kind}"), *place, lines));
@@ -410,59 +469,109 @@ fn files(score: &mut Score, dice: &mut Dice) {
     for (what, text) in [
         (
             "netrc",
-            format!("machine api.example.com\n  login deploy\n  password {}\nmachine github.com\n  login ci\n  password {}", secret(&dice.password(14)), secret(&dice.chars("w", 20))),
+            format!(
+                "machine api.example.com\n  login deploy\n  password {}\nmachine github.com\n  login ci\n  password {}",
+                secret(&dice.password(14)),
+                secret(&dice.chars("w", 20))
+            ),
         ),
         (
             "netrc, one line",
-            format!("machine api.example.com login deploy password {}", secret(&dice.password(14))),
+            format!(
+                "machine api.example.com login deploy password {}",
+                secret(&dice.password(14))
+            ),
         ),
         (
             "npmrc",
-            format!("registry=https://npm.example.com/\n//npm.example.com/:_authToken={}\n//npm.example.com/:_password={}\n//npm.example.com/:username=ci\n_auth={}\nalways-auth=true", secret(&dice.uuid()), secret(&STANDARD.encode(dice.password(15))), secret(&STANDARD.encode(dice.password(18)))),
+            format!(
+                "registry=https://npm.example.com/\n//npm.example.com/:_authToken={}\n//npm.example.com/:_password={}\n//npm.example.com/:username=ci\n_auth={}\nalways-auth=true",
+                secret(&dice.uuid()),
+                secret(&STANDARD.encode(dice.password(15))),
+                secret(&STANDARD.encode(dice.password(18)))
+            ),
         ),
         (
             "yarnrc",
-            format!("npmRegistries:\n  //npm.example.com:\n    npmAlwaysAuth: true\n    npmAuthToken: \"{}\"", secret(&dice.uuid())),
+            format!(
+                "npmRegistries:\n  //npm.example.com:\n    npmAlwaysAuth: true\n    npmAuthToken: \"{}\"",
+                secret(&dice.uuid())
+            ),
         ),
         (
             "docker config",
-            format!("{{\n  \"auths\": {{\n    \"https://index.docker.io/v1/\": {{\n      \"auth\": \"{}\"\n    }},\n    \"ghcr.io\": {{\n      \"identitytoken\": \"{}\"\n    }}\n  }},\n  \"credsStore\": \"desktop\"\n}}", secret(&auth), secret(&dice.chars("w", 60))),
+            format!(
+                "{{\n  \"auths\": {{\n    \"https://index.docker.io/v1/\": {{\n      \"auth\": \"{}\"\n    }},\n    \"ghcr.io\": {{\n      \"identitytoken\": \"{}\"\n    }}\n  }},\n  \"credsStore\": \"desktop\"\n}}",
+                secret(&auth),
+                secret(&dice.chars("w", 60))
+            ),
         ),
         (
             "docker config, one line",
-            format!(r#"{{"auths":{{"ghcr.io":{{"username":"ci","password":"{}","auth":"{}"}}}}}}"#, secret(&dice.password(20)), secret(&auth)),
+            format!(
+                r#"{{"auths":{{"ghcr.io":{{"username":"ci","password":"{}","auth":"{}"}}}}}}"#,
+                secret(&dice.password(20)),
+                secret(&auth)
+            ),
         ),
         (
             "aws credentials",
-            format!("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\nregion = eu-west-1\n\n[profile prod]\naws_session_token={}", secret(&dice.draw_plain("AKIA{x:16}")), secret(&dice.chars("b", 40)), secret(&dice.chars("b", 200))),
+            format!(
+                "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\nregion = eu-west-1\n\n[profile prod]\naws_session_token={}",
+                secret(&dice.draw_plain("AKIA{x:16}")),
+                secret(&dice.chars("b", 40)),
+                secret(&dice.chars("b", 200))
+            ),
         ),
         (
             "git credential",
-            format!("protocol=https\nhost=github.com\nusername=ci\npassword={}", secret(&dice.password(20))),
+            format!(
+                "protocol=https\nhost=github.com\nusername=ci\npassword={}",
+                secret(&dice.password(20))
+            ),
         ),
         (
             "maven settings",
-            format!("<server>\n  <id>nexus</id>\n  <username>deploy</username>\n  <password>{}</password>\n</server>", secret(&dice.password(16))),
+            format!(
+                "<server>\n  <id>nexus</id>\n  <username>deploy</username>\n  <password>{}</password>\n</server>",
+                secret(&dice.password(16))
+            ),
         ),
         (
             "pypirc",
-            format!("[pypi]\nrepository = https://upload.pypi.org/legacy/\nusername = ci\npassword = {}", secret(&dice.password(18))),
+            format!(
+                "[pypi]\nrepository = https://upload.pypi.org/legacy/\nusername = ci\npassword = {}",
+                secret(&dice.password(18))
+            ),
         ),
         (
             "yaml block",
-            format!("database:\n  host: db.internal\n  password: |\n    {}\n  port: 5432", secret(&dice.password(18))),
+            format!(
+                "database:\n  host: db.internal\n  password: |\n    {}\n  port: 5432",
+                secret(&dice.password(18))
+            ),
         ),
         (
             "yaml folded",
-            format!("  api_token: >-\n    {}\n  region: eu-west-1", secret(&dice.chars("w", 40))),
+            format!(
+                "  api_token: >-\n    {}\n  region: eu-west-1",
+                secret(&dice.chars("w", 40))
+            ),
         ),
         (
             "terraform heredoc",
-            format!("client_secret = <<-EOT\n  {}\nEOT\nregion = \"eu-west-1\"", secret(&dice.chars("w", 40))),
+            format!(
+                "client_secret = <<-EOT\n  {}\nEOT\nregion = \"eu-west-1\"",
+                secret(&dice.chars("w", 40))
+            ),
         ),
         (
             "rails credentials",
-            format!("production:\n  secret_key_base: {}\n  smtp:\n    user_name: postmaster\n    password: {}", secret(&dice.chars("h", 128)), secret(&dice.password(14))),
+            format!(
+                "production:\n  secret_key_base: {}\n  smtp:\n    user_name: postmaster\n    password: {}",
+                secret(&dice.chars("h", 128)),
+                secret(&dice.password(14))
+            ),
         ),
     ] {
         for (place, dress) in [&DRESSES[0], &DRESSES[4], &DRESSES[6], &DRESSES[15]] {
@@ -478,19 +587,32 @@ fn names_and_values(score: &mut Score, dice: &mut Dice) {
     for (what, text) in [
         (
             "kubernetes env",
-            format!("    env:\n    - name: NODE_ENV\n      value: production-eu\n    - name: DB_PASSWORD\n      value: {}\n    - name: API_TOKEN\n      value: \"{}\"\n    - name: LOG_LEVEL\n      value: debug-verbose", secret(&password), secret(&token)),
+            format!(
+                "    env:\n    - name: NODE_ENV\n      value: production-eu\n    - name: DB_PASSWORD\n      value: {}\n    - name: API_TOKEN\n      value: \"{}\"\n    - name: LOG_LEVEL\n      value: debug-verbose",
+                secret(&password),
+                secret(&token)
+            ),
         ),
         (
             "task definition",
-            format!("      {{\n        \"name\": \"STRIPE_SECRET\",\n        \"value\": \"{}\"\n      }},\n      {{\n        \"name\": \"PORT_RANGE\",\n        \"value\": \"8080-8090\"\n      }}", secret(&token)),
+            format!(
+                "      {{\n        \"name\": \"STRIPE_SECRET\",\n        \"value\": \"{}\"\n      }},\n      {{\n        \"name\": \"PORT_RANGE\",\n        \"value\": \"8080-8090\"\n      }}",
+                secret(&token)
+            ),
         ),
         (
             "task definition, one line",
-            format!(r#"[{{"name":"DB_PASSWORD","value":"{}"}},{{"name":"REGION","value":"eu-central-1"}}]"#, secret(&password)),
+            format!(
+                r#"[{{"name":"DB_PASSWORD","value":"{}"}},{{"name":"REGION","value":"eu-central-1"}}]"#,
+                secret(&password)
+            ),
         ),
         (
             "key and value",
-            format!("  - key: SESSION_SECRET\n    value: {}\n    scope: RUN_TIME", secret(&key)),
+            format!(
+                "  - key: SESSION_SECRET\n    value: {}\n    scope: RUN_TIME",
+                secret(&key)
+            ),
         ),
         (
             "value first",
@@ -498,7 +620,10 @@ fn names_and_values(score: &mut Score, dice: &mut Dice) {
         ),
         (
             "Name and Value",
-            format!("Name:  /prod/db/password\nType:  SecureString\nValue: {}", secret(&password)),
+            format!(
+                "Name:  /prod/db/password\nType:  SecureString\nValue: {}",
+                secret(&password)
+            ),
         ),
     ] {
         for (place, dress) in [&DRESSES[0], &DRESSES[4], &DRESSES[6]] {
@@ -522,10 +647,41 @@ fn known_values(score: &mut Score, dice: &mut Dice) {
     let (id, token) = (dice.chars("h", 40), dice.chars("w", 48));
     let value = format!("{{\n  \"kind\": \"robot\",\n  \"fingerprint\": \"{id}\",\n  \"blob\": \"{token}\"\n}}\n");
     for (place, line) in [
-        ("one of its lines", format!("  {}{}{}", either("\"blob\": \""), secret(&token), either("\""))),
-        ("another of its lines", format!("read   {}{}{} next", either("\"fingerprint\": \""), secret(&id), either("\","))),
-        ("joined", format!("{{ \"kind\": \"robot\", \"fingerprint\": \"{}\", \"blob\": \"{}\" }}", secret(&id), secret(&token)).replace("{ \"kind\": \"robot\", \"fingerprint\": ", &either("{ \"kind\": \"robot\", \"fingerprint\": "))),
-        ("escaped", format!("{}{}{}{}", either("{\\n  \\\"kind\\\": \\\"robot\\\",\\n  \\\"fingerprint\\\": \\\""), secret(&id), either("\\\",\\n  \\\"blob\\\": \\\""), secret(&token)) + "\\\"\\n}\\n"),
+        (
+            "one of its lines",
+            format!("  {}{}{}", either("\"blob\": \""), secret(&token), either("\"")),
+        ),
+        (
+            "another of its lines",
+            format!(
+                "read   {}{}{} next",
+                either("\"fingerprint\": \""),
+                secret(&id),
+                either("\",")
+            ),
+        ),
+        (
+            "joined",
+            format!(
+                "{{ \"kind\": \"robot\", \"fingerprint\": \"{}\", \"blob\": \"{}\" }}",
+                secret(&id),
+                secret(&token)
+            )
+            .replace(
+                "{ \"kind\": \"robot\", \"fingerprint\": ",
+                &either("{ \"kind\": \"robot\", \"fingerprint\": "),
+            ),
+        ),
+        (
+            "escaped",
+            format!(
+                "{}{}{}{}",
+                either("{\\n  \\\"kind\\\": \\\"robot\\\",\\n  \\\"fingerprint\\\": \\\""),
+                secret(&id),
+                either("\\\",\\n  \\\"blob\\\": \\\""),
+                secret(&token)
+            ) + "\\\"\\n}\\n",
+        ),
     ] {
         score.add(&Case::line("known JSON file", place, line).knowing(&*value));
     }

@@ -181,7 +181,12 @@ fn redactor_of(case: &Case) -> Redactor {
     if case.known.is_empty() {
         return shared().clone();
     }
-    let known: Vec<String> = case.known.iter().filter(|(before, _)| *before == 0).map(|(_, value)| value.clone()).collect();
+    let known: Vec<String> = case
+        .known
+        .iter()
+        .filter(|(before, _)| *before == 0)
+        .map(|(_, value)| value.clone())
+        .collect();
     let late = known.len() < case.known.len();
     let mut last = LAST.lock().expect("no case panics");
     if let Some((values, redactor)) = &*last
@@ -263,13 +268,23 @@ impl Score {
             self.leaked += 1;
             self.fail("leaked", case, format!("left «{window}» of"), &verdict);
         } else if verdict.lost * 10 > verdict.others && verdict.lost > 8 {
-            self.fail("over-masked", case, format!("{} characters lost of", verdict.lost), &verdict);
+            self.fail(
+                "over-masked",
+                case,
+                format!("{} characters lost of", verdict.lost),
+                &verdict,
+            );
         }
         if let Some(named) = verdict.named {
             self.asked_for_name += 1;
             self.named += usize::from(named);
             if !named && verdict.survived.is_none() {
-                self.fail("misnamed", case, format!("named {} in", verdict.rules.join(", ")), &verdict);
+                self.fail(
+                    "misnamed",
+                    case,
+                    format!("named {} in", verdict.rules.join(", ")),
+                    &verdict,
+                );
             }
         }
     }
@@ -349,6 +364,9 @@ pub(crate) fn short(text: &str) -> String {
     if chars.len() <= 420 {
         return chars.iter().collect();
     }
-    let (head, tail): (String, String) = (chars[..280].iter().collect(), chars[chars.len() - 120..].iter().collect());
+    let (head, tail): (String, String) = (
+        chars[..280].iter().collect(),
+        chars[chars.len() - 120..].iter().collect(),
+    );
     format!("{head} … {tail}")
 }
