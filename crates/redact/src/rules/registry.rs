@@ -10,7 +10,10 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "npm-token",
         "https://github.blog/changelog/2021-09-23-npm-has-a-new-access-token-format",
-        &[r"(?base62:36)\bnpm_[A-Za-z0-9]{30,}", r"(?mixed)npm_[A-Za-z0-9]{36}\b"],
+        &[
+            r"(?base62:36)\bnpm_[A-Za-z0-9]{30,}",
+            r"(?mixed)npm_[A-Za-z0-9]{36}\b",
+        ],
     )
     .checksum("crc32 in base 62, last 6 characters"),
     row(

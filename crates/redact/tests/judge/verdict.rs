@@ -308,16 +308,17 @@ impl Score {
         self.lost / f64::from(u32::try_from(self.beside.max(1)).unwrap_or(u32::MAX))
     }
 
-    pub(crate) fn row(&self) -> String {
+    pub(crate) fn row(&self, goal: f64) -> String {
         let named = if self.asked_for_name == 0 {
             "–".to_owned()
         } else {
             format!("{:.2} %", 100.0 * share(self.named, self.asked_for_name))
         };
         format!(
-            "| {} | {} | {:.2} % | {:.2} % | {named} |",
+            "| {} | {} | {:.1} % | {:.2} % | {:.2} % | {named} |",
             self.name,
             self.cases,
+            100.0 * goal,
             100.0 * self.recall(),
             100.0 * self.lost_share()
         )
