@@ -488,7 +488,7 @@ fn is_encoded(value: &[u8]) -> bool {
     use base64::Engine as _;
     header::is_basic(value)
         || value.len() >= 8
-            && value.len() % 4 == 0
+            && value.len().is_multiple_of(4)
             && base64::engine::general_purpose::STANDARD
                 .decode(&value[..value.len().min(4096)])
                 .is_ok_and(|plain| {

@@ -91,10 +91,18 @@ impl CustomRule {
             return;
         }
         let Ok(text) = std::str::from_utf8(text) else { return };
-        for found in self.pattern.captures_iter(text) {
+        let mut last = 0;
+        for (count, found) in self.pattern.captures_iter(text).enumerate() {
+            // Each search is linear, but may read on to the end of the line for a match of a few characters; so many of
+            // them would not be.
+            if count == MOST {
+                spans.push(last..text.len(), rule);
+                return;
+            }
             // Nothing in the pattern backtracks, so the limit is never met; were it met, all that is left is hidden.
             match found {
                 Ok(found) => {
+                    last = found.get(0).map_or(last, |whole| whole.end());
                     if let Some(part) = found.get(self.group).or_else(|| found.get(0)) {
                         spans.push(part.start()..part.end(), rule);
                     }
@@ -107,6 +115,9 @@ impl CustomRule {
         }
     }
 }
+
+/// The most places of one line that a rule hides one by one; of a line with more, all that follows is hidden.
+const MOST: usize = 1000;
 
 fn needs_backtracking(expr: &Expr) -> bool {
     match expr {

@@ -357,9 +357,10 @@ fn refuse(value: &str) -> Option<Registered> {
     } else {
         8
     };
-    if is_region(value) {
-        Some(Registered::TooCommon)
-    } else if COMMON.binary_search(&value.to_ascii_lowercase().as_str()).is_ok() || value.contains(crate::MASK) {
+    if is_region(value)
+        || COMMON.binary_search(&value.to_ascii_lowercase().as_str()).is_ok()
+        || value.contains(crate::MASK)
+    {
         Some(Registered::TooCommon)
     } else if value.chars().count() < least {
         Some(Registered::TooShort)
@@ -424,8 +425,9 @@ impl Hunt {
             }
             let lines: Vec<Box<[u8]>> = value
                 .lines()
-                .map(|line| line.trim().as_bytes().into())
-                .filter(|line: &Box<[u8]>| !line.is_empty())
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+                .map(|line| line.as_bytes().into())
                 .collect();
             let odd = |line: &[u8]| std::str::from_utf8(line).is_ok_and(|line| refuse(line).is_some());
             if lines.len() > 1 && lines.iter().any(|line| odd(line)) {

@@ -363,10 +363,9 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
             Written::Assigned => length >= 3 && !is_reference(head) || length >= 2 && made.digits + made.others > 0,
             // A sentence such as "Password must have 8 characters" is none.
             Written::Quoted => {
-                length >= 3
-                    && !(made.spaces >= 2 && made.letters + made.spaces + 4 > length)
-                    && !(made.spaces > 0 && made.is_plain_words())
-                    && !is_title(head)
+                let sentence = made.spaces >= 2 && made.letters + made.spaces + 4 > length;
+                let words = made.spaces > 0 && made.is_plain_words();
+                length >= 3 && !sentence && !words && !is_title(head)
             }
             Written::Stated => {
                 length >= 4
@@ -404,7 +403,7 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
         }
     };
     likely
-        && !(strength != Strength::Password && is_algorithm(head))
+        && (strength == Strength::Password || !is_algorithm(head))
         && !is_placeholder(value)
         && !is_path_or_link(head)
         && (strength == Strength::Password || !is_filler(head))

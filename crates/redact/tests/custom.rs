@@ -60,3 +60,18 @@ fn what_the_program_says_is_safe_whatever_it_is_given() {
     let text = redact::system_text(format!("could not reach redis://:{secret}@cache:6379"));
     assert_eq!(text.as_str(), "could not reach redis://:[REDACTED]@cache:6379");
 }
+
+#[test]
+fn a_line_with_more_places_than_are_counted_is_hidden_to_its_end() {
+    let rule = CustomRule::new("acme-key", "acme_", "acme_[0-9](?:.*never)?").unwrap();
+    let redactor = Redactor::builder().rule(rule).build().unwrap();
+    let clean = redactor.scrubber().scrub(&"acme_1 ".repeat(5000));
+    assert!(!clean.text.as_str().contains("acme"));
+    assert!(clean.text.as_str().starts_with("[REDACTED] [REDACTED] "));
+}
+
+#[test]
+fn a_pattern_that_grows_without_measure_is_refused() {
+    assert!(CustomRule::new("acme", "acme_", "acme_(?:[a-z]{1,900}-){1,900}").is_err());
+    assert!(CustomRule::new("acme", "acme_", "acme_(?:a|b|ab)+$").is_ok());
+}
