@@ -30,7 +30,23 @@ pub const TARGETS: &[Target] = &[
     },
     Target {
         name: "redact",
-        property: redact::properties,
+        property: redact::idempotent,
+    },
+    Target {
+        name: "redact_known",
+        property: redact::known,
+    },
+    Target {
+        name: "redact_chunks",
+        property: redact::chunks,
+    },
+    Target {
+        name: "redact_order",
+        property: redact::order,
+    },
+    Target {
+        name: "redact_bounded",
+        property: redact::bounded,
     },
     Target {
         name: "screen",
