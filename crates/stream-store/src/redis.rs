@@ -4,14 +4,16 @@
 //! `{job}:job` a hash with the record, `{job}:patch` what was masked after the fact, `{job}:wake` the channel that
 //! followers hear. Every change is one script: it happens whole, judged by the server's clock, or not at all.
 //!
-//! `script` and `scripts/` change things, `read` reads them, `entry` and `record` are their forms, `follow` and `wake`
+//! `script` and `scripts/` change things, `read` reads them; `fields`, `pack`, `entry` and `record` are their forms, `follow` and `wake`
 //! tell what is new, `confirm` and `index` are what their names say; `link` is the connection, `trouble` its errors.
 
 mod confirm;
 mod entry;
+mod fields;
 mod follow;
 mod index;
 mod link;
+mod pack;
 mod read;
 mod record;
 mod script;
@@ -32,7 +34,6 @@ use log_model::{Fence, JobId, LogEntry, LogEvent, Owner, Seq, Span, Timestamp, W
 use tokio::sync::Semaphore;
 
 use self::confirm::Confirmer;
-use self::entry::Pack;
 use self::link::{Link, Settings};
 use self::record::text;
 use self::script::number;
@@ -267,10 +268,8 @@ impl LogStore for RedisStore {
             ));
         }
         let mut counts = log_model::Counts::default();
-        let mut pack = Pack::with_capacity(batch.events.len() * 160);
         for recorded in &batch.events {
             counts.add(&recorded.event);
-            pack.entry(recorded);
         }
         let call = vec![
             batch.writer.as_str().into(),
@@ -280,8 +279,8 @@ impl LogStore for RedisStore {
             string(counts.redactions),
             string(counts.gaps),
             string(batch.events.len()),
-            Value::Bytes(pack.finish().into()),
-            entry::stages(&batch.events).into(),
+            Value::Bytes(pack::pack(&batch.events).into()),
+            fields::stages(&batch.events).into(),
         ];
         let answer = script::APPEND.run(self.link(), job, call).await?;
         Ok(Appended {

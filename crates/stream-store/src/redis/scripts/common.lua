@@ -7,7 +7,7 @@ local call = redis.call
 
 -- Lua's own conversion loses digits from the fifteenth on.
 local function int(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
 
 local function now()
