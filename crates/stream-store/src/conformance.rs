@@ -115,7 +115,8 @@ macro_rules! conformance_tests {
             a_follower_can_be_dropped_and_another_takes_up
             a_follower_starts_with_what_is_still_held
             a_masked_entry_takes_the_place_of_the_old_one
-            masking_what_is_not_held_changes_nothing
+            masking_what_never_was_changes_nothing
+            masking_what_was_forgotten_is_announced
             a_masked_entry_is_forgotten_like_any_other
             an_erased_job_keeps_its_record_and_nothing_else
             erasing_twice_is_no_error

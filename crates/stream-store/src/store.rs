@@ -309,7 +309,9 @@ pub trait LogStore: Debug + Send + Sync + 'static {
     async fn forget(&self, job: &JobId, through: Seq, keep_record: Duration) -> Result<()>;
 
     /// Puts a masked entry in the place of one that is held, raises the revision and tells followers. The new one
-    /// keeps the old one's place; masking the same entry again replaces it again.
+    /// keeps the old one's place; masking the same entry again replaces it again. For an entry that is no longer held
+    /// the revision is raised and followers are told all the same: whoever masked it in the archive says so with this.
+    /// A place that no entry has or had changes nothing.
     ///
     /// # Errors
     /// [`Error::NoSuchJob`], [`Error::Erased`].

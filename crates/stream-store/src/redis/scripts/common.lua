@@ -1,4 +1,4 @@
--- What every script begins with. KEYS: the log, the record, the patch. ARGV[1], ARGV[2]: how and where to wake followers.
+-- What every script begins with. KEYS: the log, the record, and the patch for those who touch it. ARGV[1], ARGV[2]: how and where to wake followers.
 local LOG, RECORD, PATCH = KEYS[1], KEYS[2], KEYS[3]
 local OK, NO_SUCH_JOB, ERASED, ENDED, FENCED, BEHIND, CLAIMED, OTHER_OWNER = 0, 1, 2, 3, 4, 5, 6, 7
 -- How many of a writer's last answers are kept, for it to ask again.
