@@ -121,11 +121,14 @@ async fn mask(store: &dyn LogStore, archive: Option<&Archive>, job: &JobId, purg
             if let Some(entry) = archived_entry(archive, &manifest, seq).await? {
                 purged.archive = true;
                 if let Some(masked) = blank(&entry)? {
-                    manifest.revision = purged
-                        .revision
-                        .max(manifest.revision.saturating_add(u32::from(!purged.recent)));
+                    let news = u32::from(!purged.recent);
+                    manifest.revision = purged.revision.max(manifest.revision).saturating_add(news);
                     manifest.note(purge);
-                    rewrite(archive, &mut manifest, &[masked]).await?;
+                    rewrite(archive, &mut manifest, std::slice::from_ref(&masked)).await?;
+                    // Whoever shows it is told once reading it again gives the masked one.
+                    if record.is_some() && !purged.recent {
+                        purged.revision = store.mask(job, &masked).await?;
+                    }
                 }
                 // Also when nothing was left to mask: an interrupted purge may have left the old segment behind.
                 archive.drop_unnamed(&manifest).await?;

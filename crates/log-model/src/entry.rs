@@ -97,11 +97,14 @@ word_enum!(
 
 word_enum!(
     /// Why lines are missing.
-    GapReason, "a gap's reason", "spool_full, writer_killed, unknown_cursor or archive_missing" {
+    GapReason, "a gap's reason", "spool_full, writer_killed, store_lost, unknown_cursor or archive_missing" {
         /// The store was away and the local spool was full or could not be written.
         SpoolFull = "spool_full",
         /// A writer ended without a word, and its spool is gone.
         WriterKilled = "writer_killed",
+        /// The store lost what it had acknowledged, and the writer no longer had all of it. What was archived is not
+        /// missing.
+        StoreLost = "store_lost",
         /// The reader's cursor lies above everything the store knows: the store lost data.
         UnknownCursor = "unknown_cursor",
         /// Entries that should be in the archive are not there.

@@ -4,14 +4,16 @@
 //! `{job}:job` a hash with the record, `{job}:patch` what was masked after the fact, `{job}:wake` the channel that
 //! followers hear. Every change is one script: it happens whole, judged by the server's clock, or not at all.
 //!
-//! `script` and `scripts/` change things, `read` reads them, `entry` and `record` are their forms, `follow` and `wake`
+//! `script` and `scripts/` change things, `read` reads them; `fields`, `pack`, `entry` and `record` are their forms, `follow` and `wake`
 //! tell what is new, `confirm` and `index` are what their names say; `link` is the connection, `trouble` its errors.
 
 mod confirm;
 mod entry;
+mod fields;
 mod follow;
 mod index;
 mod link;
+mod pack;
 mod read;
 mod record;
 mod script;
@@ -32,11 +34,11 @@ use log_model::{Fence, JobId, LogEntry, LogEvent, Owner, Seq, Span, Timestamp, W
 use tokio::sync::Semaphore;
 
 use self::confirm::Confirmer;
-use self::entry::Pack;
 use self::link::{Link, Settings};
 use self::record::text;
 use self::script::number;
 use self::wake::Wakes;
+use crate::known::Known;
 use crate::record::{Ending, JobRecord, State};
 use crate::store::{
     Appended, Batch, Change, Claim, Due, Ended, Error, JobPage, ListCursor, LogStore, Result, Silence, Writer,
@@ -209,6 +211,31 @@ impl LogStore for RedisStore {
         })
     }
 
+    async fn rejoin(&self, job: &JobId, slot: &WriterId, known: &Known, at: Timestamp) -> Result<Writer> {
+        index::add(self.link(), job).await?;
+        let call = vec![
+            slot.as_str().into(),
+            record::owner_field(&known.owner).into(),
+            string(known.opened),
+            string(known.fence.0),
+            string(known.highest),
+            string(known.resend_from),
+            string(known.next),
+            string(known.counts.lines),
+            string(known.counts.redactions),
+            string(known.counts.gaps),
+            record::phases_field(&known.phases).into(),
+            string(at),
+        ];
+        let answer = script::REJOIN.run(self.link(), job, call).await?;
+        self.inner.confirmer.saw(number(&answer, 2)?);
+        Ok(Writer {
+            id: slot.clone(),
+            fence: Fence(number(&answer, 0)?),
+            next: number(&answer, 1)?,
+        })
+    }
+
     async fn renew(&self, job: &JobId, writer: &Writer) -> Result<()> {
         let call = vec![writer.id.as_str().into(), string(writer.fence.0)];
         script::RENEW.run(self.link(), job, call).await.map(drop)
@@ -241,10 +268,8 @@ impl LogStore for RedisStore {
             ));
         }
         let mut counts = log_model::Counts::default();
-        let mut pack = Pack::with_capacity(batch.events.len() * 160);
         for recorded in &batch.events {
             counts.add(&recorded.event);
-            pack.entry(recorded);
         }
         let call = vec![
             batch.writer.as_str().into(),
@@ -254,8 +279,8 @@ impl LogStore for RedisStore {
             string(counts.redactions),
             string(counts.gaps),
             string(batch.events.len()),
-            Value::Bytes(pack.finish().into()),
-            entry::stages(&batch.events).into(),
+            Value::Bytes(pack::pack(&batch.events).into()),
+            fields::stages(&batch.events).into(),
         ];
         let answer = script::APPEND.run(self.link(), job, call).await?;
         Ok(Appended {

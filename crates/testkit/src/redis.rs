@@ -365,9 +365,18 @@ impl RedisCluster {
     /// When there is no `redis-server` or `redis-cli`, or the cluster does not form.
     #[track_caller]
     pub fn start() -> Self {
+        Self::start_with(RedisServer::options())
+    }
+
+    /// As [`start`](Self::start), with nodes that are set up differently.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[track_caller]
+    pub fn start_with(options: RedisOptions) -> Self {
         let options = RedisOptions {
             cluster: true,
-            ..RedisServer::options()
+            ..options
         };
         let nodes: Vec<_> = (0..3).map(|_| options.clone().start()).collect();
         let mut command = Command::new(program::find("redis-cli", None));
@@ -394,6 +403,64 @@ impl RedisCluster {
     /// Its nodes.
     pub fn nodes(&mut self) -> &mut [RedisServer] {
         &mut self.nodes
+    }
+
+    /// Which of the nodes a key's slot belongs to.
+    ///
+    /// # Panics
+    /// When none of them says that it is its own.
+    #[track_caller]
+    pub fn owner(&self, key: &str) -> usize {
+        let owns = |node: &RedisServer| !node.command(&["EXISTS", key]).is_error();
+        self.nodes.iter().position(owns).expect("some node has the slot")
+    }
+
+    /// Moves a key's slot to the next node: all keys of the slot and the slot itself, in five steps, so that a test can
+    /// look at it in between. Counting `step` from 0; `round` is how often the slot was moved before.
+    ///
+    /// # Panics
+    /// When a node refuses.
+    #[track_caller]
+    pub fn move_slot_step(&self, key: &str, round: usize, step: usize) {
+        let slot = self.nodes[0].command(&["CLUSTER", "KEYSLOT", key]).text();
+        let first = (0..self.nodes.len())
+            .find(|at| self.started_with(*at, &slot))
+            .expect("some node had the slot first");
+        let (from, to) = (
+            &self.nodes[(first + round) % self.nodes.len()],
+            &self.nodes[(first + round + 1) % self.nodes.len()],
+        );
+        let name = |node: &RedisServer| node.command(&["CLUSTER", "MYID"]).text();
+        let done = |reply: Reply| assert!(!reply.is_error(), "{reply:?}");
+        match step {
+            0 => done(to.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &name(from)])),
+            1 => done(from.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &name(to)])),
+            2 => {
+                // One of the keys is there and the others are still here.
+                let key = from
+                    .command(&["CLUSTER", "GETKEYSINSLOT", &slot, "1"])
+                    .words()
+                    .remove(0);
+                done(from.command(&["MIGRATE", "127.0.0.1", &to.port.to_string(), &key, "0", "5000"]));
+            }
+            3 => {
+                for key in from.command(&["CLUSTER", "GETKEYSINSLOT", &slot, "100"]).words() {
+                    done(from.command(&["MIGRATE", "127.0.0.1", &to.port.to_string(), &key, "0", "5000"]));
+                }
+            }
+            _ => {
+                for node in [to, from].into_iter().chain(&self.nodes) {
+                    done(node.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &name(to)]));
+                }
+            }
+        }
+    }
+
+    /// `redis-cli` gives each node a third of the slots, in their order.
+    fn started_with(&self, node: usize, slot: &str) -> bool {
+        let slot: usize = slot.parse().expect("a number");
+        let bound = |node: usize| (node as f64 * 16384.0 / self.nodes.len() as f64).round() as usize;
+        (bound(node)..bound(node + 1)).contains(&slot)
     }
 
     /// The URL of a store in it.

@@ -225,3 +225,47 @@ async fn an_erasure_the_archive_missed_is_made_up_by_the_next_sweep() {
     assert!(sides.sweep(after(1)).await.is_complete());
     nowhere_in(&sides, &secret()).await;
 }
+
+#[tokio::test]
+async fn whoever_follows_is_told_of_a_line_that_was_masked_in_the_archive_alone() {
+    use futures::StreamExt as _;
+    let sides = Sides::new();
+    let mut author = Author::opens(&sides.store, "announced").await;
+    author
+        .writes(vec![line("one"), line(&format!("pass {}", secret()))])
+        .await;
+    assert!(sides.sweep(after(48)).await.is_complete());
+    let record = sides.store.job(&author.job).await.expect("there").expect("known");
+    assert_eq!((record.held(), record.revision), (None, 0));
+    let mut following = sides.store.follow(&author.job, record.head);
+    author.writes(vec![line("three")]).await;
+    let told = following.next().await.expect("it goes on").expect("no trouble");
+    assert!(matches!(told, stream_store::Change::Entries(_)), "{told:?}");
+
+    let purged = purge(
+        &*sides.store,
+        Some(&sides.archive),
+        &order(&author.job, Some(2)),
+        after(48),
+    )
+    .await;
+    let purged = purged.expect("purged");
+    assert_eq!((purged.recent, purged.archive, purged.revision), (false, true, 1));
+    let told = following.next().await.expect("it goes on").expect("no trouble");
+    let masked = stream_store::Change::Purged {
+        seq: Some(seq(2)),
+        revision: 1,
+    };
+    assert_eq!(told, masked);
+    nowhere_in(&sides, &secret()).await;
+    assert_eq!(
+        sides
+            .history()
+            .lookup(&author.job)
+            .await
+            .expect("found")
+            .record
+            .revision,
+        1
+    );
+}

@@ -6,7 +6,7 @@ use log_model::{JobId, LogEntry, LogEvent, Seq, Timestamp};
 
 use super::Subject;
 use super::fixtures::*;
-use crate::{Due, Erasure, Error, JobRecord, State};
+use crate::{Change, Due, Erasure, Error, JobRecord, State};
 
 fn masked(place: u64, text: &str) -> LogEntry {
     LogEntry {
@@ -50,18 +50,55 @@ pub async fn a_masked_entry_takes_the_place_of_the_old_one(subject: &dyn Subject
 }
 
 /// Neither what was forgotten nor what was never written comes into being.
-pub async fn masking_what_is_not_held_changes_nothing(subject: &dyn Subject) {
+pub async fn masking_what_never_was_changes_nothing(subject: &dyn Subject) {
     let store = subject.store();
     let (job, _) = written(&store, 5).await;
     store.archived(&job, seq(2)).await.expect("it is noted");
     store.forget(&job, seq(2), LONG).await.expect("it is forgotten");
     let before = read_all(&store, &job, 10).await;
-    for place in [1, 2, 6, 1000] {
-        // Whether that is an error is left open.
-        let _ = store.mask(&job, &masked(place, "[REDACTED]")).await;
+    for place in [6, 1000] {
+        let revision = store.mask(&job, &masked(place, "[REDACTED]")).await.expect("answered");
+        assert_eq!(revision, 0, "{place}");
     }
     assert_eq!(read_all(&store, &job, 1000).await, before);
     assert_eq!(numbers(&before), [3, 4, 5]);
+}
+
+/// It was masked in the archive: whoever shows it must hear of it, and the store holds none of it again.
+pub async fn masking_what_was_forgotten_is_announced(subject: &dyn Subject) {
+    let store = subject.store();
+    let (job, mut writer) = written(&store, 5).await;
+    let mut following = store.follow(&job, Seq::ZERO);
+    assert_eq!(hear_through(&mut following, 5).await.len(), 5);
+    store.archived(&job, seq(3)).await.expect("it is noted");
+    store.forget(&job, seq(3), LONG).await.expect("it is forgotten");
+    for (revision, place) in [(1, 2), (2, 1), (3, 2)] {
+        let raised = store
+            .mask(&job, &masked(place, "[REDACTED]"))
+            .await
+            .expect("it is noted");
+        assert_eq!(raised, revision);
+        let told = Change::Purged {
+            seq: Some(seq(place)),
+            revision,
+        };
+        match hear_change(&mut following).await {
+            Some(Ok(change)) => assert_eq!(change, told),
+            other => panic!("expected {told:?}, heard {other:?}"),
+        }
+    }
+    assert_eq!(numbers(&read_all(&store, &job, 1000).await), [4, 5]);
+    // It is no obstacle to what comes after.
+    write(&store, &job, &mut writer, 1).await;
+    store.archived(&job, seq(6)).await.expect("it is noted");
+    store.forget(&job, seq(6), LONG).await.expect("it is forgotten");
+    assert_eq!(record(&store, &job).await.held_from, seq(7));
+
+    let over = finished(&store, 2).await;
+    store.archived(&over, seq(3)).await.expect("it is noted");
+    store.forget(&over, seq(3), LONG).await.expect("it is forgotten");
+    let raised = store.mask(&over, &masked(1, "[REDACTED]")).await.expect("it is noted");
+    assert_eq!((raised, record(&store, &over).await.revision), (1, 1));
 }
 
 /// No copy of it stays behind.

@@ -322,11 +322,11 @@ impl Model {
                 let last = self.life == Life::Ended && place == self.head();
                 match self.readable() {
                     Err(error) => same(store.mask(&job, &entry).await, Err(error)),
-                    // Nobody masks the end; and how the rest is answered is left open, as long as nothing changes.
+                    // Nobody masks the end.
                     Ok(()) if last => Ok(()),
                     Ok(()) if !held => {
-                        let _ = store.mask(&job, &entry).await;
-                        Ok(())
+                        self.revision += u32::from((1..=self.head()).contains(&place));
+                        same(store.mask(&job, &entry).await, Ok(self.revision))
                     }
                     Ok(()) => {
                         self.revision += 1;

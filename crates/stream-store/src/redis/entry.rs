@@ -1,8 +1,6 @@
-//! An entry as the fields of a stream entry, out and back. Pure.
+//! An entry of a stream, read back. Pure.
 //!
-//! A line is `ts <ms> <source> <text>`, then `phase`, `class`, `cut` and `masked` where they apply. A stream keeps the
-//! names of fields once for a run of entries that share them, so whole words cost nothing. The second field's name says
-//! what an entry is: `stdout`, `stderr` or `system` (a line), `stage`, `gap` or `end`.
+//! What the fields are is said in `fields`, which writes them.
 
 use fred::types::Value;
 use log_model::{
@@ -11,169 +9,6 @@ use log_model::{
 };
 
 use crate::store::{Error, Result};
-
-/// A MessagePack array under construction: what the append script takes entries from.
-pub(super) struct Pack {
-    bytes: Vec<u8>,
-    items: u32,
-}
-
-impl Pack {
-    pub(super) fn with_capacity(bytes: usize) -> Self {
-        // An array whose length is put in last.
-        let mut pack = Self {
-            bytes: Vec::with_capacity(bytes + 5),
-            items: 0,
-        };
-        pack.bytes.extend_from_slice(&[0xdd, 0, 0, 0, 0]);
-        pack
-    }
-
-    /// One entry: how many names and values it has, and these.
-    pub(super) fn entry(&mut self, recorded: &Recorded) {
-        let count_at = self.bytes.len();
-        self.bytes.push(0);
-        self.items += 1;
-        let before = self.items;
-        fields(recorded, &mut |name, value| {
-            self.text(name);
-            self.text(value);
-        });
-        // An entry has at most twelve names and values, and a number below 128 is its own MessagePack form.
-        self.bytes[count_at] = (self.items - before) as u8;
-    }
-
-    fn text(&mut self, text: &str) {
-        self.items += 1;
-        let length = text.len();
-        match length {
-            0..32 => self.bytes.push(0xa0 | length as u8),
-            32..256 => self.bytes.extend_from_slice(&[0xd9, length as u8]),
-            256..65536 => {
-                self.bytes.push(0xda);
-                self.bytes.extend_from_slice(&(length as u16).to_be_bytes());
-            }
-            _ => {
-                self.bytes.push(0xdb);
-                let length = u32::try_from(length).expect("a line is cut long before it has four billion bytes");
-                self.bytes.extend_from_slice(&length.to_be_bytes());
-            }
-        }
-        self.bytes.extend_from_slice(text.as_bytes());
-    }
-
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        self.bytes[1..5].copy_from_slice(&self.items.to_be_bytes());
-        self.bytes
-    }
-}
-
-/// Decimal digits, without an allocation.
-struct Digits([u8; 20], usize);
-
-impl Digits {
-    fn of(mut number: u64) -> Self {
-        let mut digits = Self([b'0'; 20], 20);
-        loop {
-            digits.1 -= 1;
-            digits.0[digits.1] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                return digits;
-            }
-        }
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0[self.1..]).expect("digits are ASCII")
-    }
-}
-
-/// The names and values of an entry, in order.
-pub(super) fn fields(recorded: &Recorded, put: &mut dyn FnMut(&str, &str)) {
-    put("ts", Digits::of(recorded.ts.as_millis()).as_str());
-    match &recorded.event {
-        LogEvent::Line {
-            source,
-            text,
-            class,
-            cut,
-            masked,
-        } => {
-            put(source.as_str(), text.as_str());
-            if let Some(phase) = &recorded.phase {
-                put("phase", phase.as_str());
-            }
-            if let Some(class) = class {
-                put("class", class.as_str());
-            }
-            if let Some(cut) = cut {
-                put("cut", Digits::of(*cut).as_str());
-            }
-            if !masked.is_empty() {
-                let masked: Vec<_> = masked.iter().map(|m| format!("{}:{}", m.rule, m.count)).collect();
-                put("masked", &masked.join(","));
-            }
-            return;
-        }
-        LogEvent::Stage {
-            state: StageState::Started,
-        } => put("stage", "started"),
-        LogEvent::Stage {
-            state: StageState::Finished { exit_code, duration_ms },
-        } => {
-            put("stage", "finished");
-            if let Some(code) = exit_code {
-                put("exit_code", &code.to_string());
-            }
-            put("duration_ms", Digits::of(*duration_ms).as_str());
-        }
-        LogEvent::Gap { lines, reason, .. } => {
-            put("gap", reason.as_str());
-            if let Some(lines) = lines {
-                put("lines", Digits::of(*lines).as_str());
-            }
-        }
-        // Only the scripts write ends, with the counts they know; masked ones come by here.
-        LogEvent::Ended {
-            outcome,
-            exit_code,
-            counts,
-        } => {
-            put("end", outcome.as_str());
-            if let Some(code) = exit_code {
-                put("exit_code", &code.to_string());
-            }
-            put("lines", Digits::of(counts.lines).as_str());
-            put("redactions", Digits::of(counts.redactions).as_str());
-            put("gaps", Digits::of(counts.gaps).as_str());
-        }
-        _ => {}
-    }
-    if let Some(phase) = &recorded.phase {
-        put("phase", phase.as_str());
-    }
-}
-
-/// What the append script needs to keep the list of phases: `phase started duration exit;` per stage entry.
-pub(super) fn stages(events: &[Recorded]) -> String {
-    let mut stages = String::new();
-    for recorded in events {
-        let (Some(phase), LogEvent::Stage { state }) = (&recorded.phase, &recorded.event) else {
-            continue;
-        };
-        stages.push_str(phase.as_str());
-        match *state {
-            StageState::Started => stages.push_str(&format!(" {} - -;", recorded.ts)),
-            StageState::Finished { exit_code, duration_ms } => {
-                let started = recorded.ts.as_millis().saturating_sub(duration_ms);
-                let exit = exit_code.map_or_else(|| "-".to_owned(), |code| code.to_string());
-                stages.push_str(&format!(" {started} {duration_ms} {exit};"));
-            }
-        }
-    }
-    stages
-}
 
 /// An entry as XRANGE answers it.
 pub(super) fn read(entry: &Value) -> Result<LogEntry> {
@@ -342,10 +177,9 @@ fn trusted(text: &str) -> SafeText {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::disallowed_methods, reason = "made-up text")]
-    use log_model::Class;
-    use proptest::prelude::*;
-
+    use super::super::fields::fields;
     use super::*;
+    use log_model::Class;
 
     fn flat(recorded: &Recorded) -> Vec<String> {
         let mut flat = Vec::new();
@@ -480,33 +314,6 @@ mod tests {
     }
 
     #[test]
-    fn stages_are_told_to_the_script_in_one_word_each() {
-        let stage = |ts, state| Recorded {
-            ts: Timestamp::from_millis(ts),
-            phase: Some(Phase::new("build").expect("a word")),
-            event: LogEvent::Stage { state },
-        };
-        let events = [
-            stage(1000, StageState::Started),
-            stage(
-                4000,
-                StageState::Finished {
-                    exit_code: Some(2),
-                    duration_ms: 3000,
-                },
-            ),
-            stage(
-                5000,
-                StageState::Finished {
-                    exit_code: None,
-                    duration_ms: 9000,
-                },
-            ),
-        ];
-        assert_eq!(stages(&events), "build 1000 - -;build 1000 3000 2;build 0 9000 -;");
-    }
-
-    #[test]
     fn what_is_no_entry_is_damage_and_not_repeated() {
         for fields in [
             vec!["ts", "x", "stdout", "secret"],
@@ -521,14 +328,6 @@ mod tests {
                 matches!(error, Error::Damaged { .. }) && !error.to_string().contains("secret"),
                 "{error}"
             );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn numbers_have_their_usual_digits(number: u64) {
-            let digits = Digits::of(number);
-            prop_assert_eq!(digits.as_str(), number.to_string());
         }
     }
 }

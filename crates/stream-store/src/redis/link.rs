@@ -28,6 +28,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long [`Link::connect`] waits for a server that does not answer before it goes on without.
 const FIRST: Duration = Duration::from_secs(2);
 
+/// How long a client that has ended by itself is left before it is started again.
+const RESTART: Duration = Duration::from_millis(50);
+
 /// How many commands wait in line; one more is refused as [`Error::Unavailable`].
 const LINE: usize = 8192;
 
@@ -38,7 +41,7 @@ const WAKES: usize = 16384;
 pub(super) struct Link {
     client: Client,
     clustered: bool,
-    task: JoinHandle<Result<(), Fred>>,
+    task: JoinHandle<()>,
 }
 
 /// What clients are made from.
@@ -164,7 +167,7 @@ impl Settings {
 
 impl Link {
     fn start(client: Client, clustered: bool) -> Self {
-        let task = client.connect();
+        let task = tokio::spawn(run(client.clone()));
         Self {
             client,
             clustered,
@@ -194,6 +197,22 @@ impl Link {
 
     pub(super) async fn command(&self, name: &'static str, slot: u16, arguments: Vec<Value>) -> Result<Value> {
         self.send(name, slot, arguments).await.map_err(trouble::in_use)
+    }
+}
+
+/// Runs the client. The library's own task ends for good when a cluster answers ASK to a command that may be sent only
+/// once: then it is started again, and whoever waited for it asks again.
+async fn run(client: Client) {
+    struct Task(JoinHandle<Result<(), Fred>>);
+    impl Drop for Task {
+        fn drop(&mut self) {
+            self.0.abort();
+        }
+    }
+    loop {
+        let mut task = Task(client.connect());
+        drop((&mut task.0).await);
+        tokio::time::sleep(RESTART).await;
     }
 }
 

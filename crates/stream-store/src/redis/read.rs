@@ -156,11 +156,7 @@ async fn patched(link: &Link, keys: &Keys, places: &[Seq]) -> Result<Vec<LogEntr
     let Value::Array(found) = link.command("HMGET", keys.slot, call).await? else {
         return Err(unexpected("HMGET"));
     };
-    found
-        .iter()
-        .filter_map(text)
-        .map(|patch| patch_entry(patch).map(|(_, entry)| entry))
-        .collect()
+    found.iter().filter_map(text).map(patch_entry).collect()
 }
 
 /// The entries masked since `revision`, by the revision that masked each.
@@ -170,25 +166,30 @@ pub(super) async fn masked_since(link: &Link, job: &JobId, revision: u32) -> Res
         return Err(unexpected("HGETALL"));
     };
     let mut masked = BTreeMap::new();
-    for value in flat.chunks_exact(2).filter_map(|pair| text(&pair[1])) {
-        let (since, entry) = patch_entry(value)?;
+    for pair in flat.chunks_exact(2) {
+        let seq = text(&pair[0]).and_then(|seq| seq.parse().ok());
+        let since = text(&pair[1]).and_then(|patch| patch.split_once(' ')?.0.parse().ok());
+        let (Some(seq), Some(since)) = (seq, since) else {
+            return Err(damaged_patch());
+        };
         if since > revision {
-            masked.insert(since, entry.seq);
+            masked.insert(since, seq);
         }
     }
     Ok(masked.into_iter().collect())
 }
 
-/// A patch as `mask.lua` keeps it: the revision, a blank, the entry's JSON.
-fn patch_entry(text: &str) -> Result<(u32, LogEntry)> {
-    let damaged = || Error::Damaged {
+/// A patch as `mask.lua` keeps it: the revision, a blank, and the entry's JSON, or nothing where the store no longer
+/// holds the entry.
+fn patch_entry(text: &str) -> Result<LogEntry> {
+    let entry = text.split_once(' ').and_then(|(_, json)| decode(json));
+    entry.ok_or_else(damaged_patch)
+}
+
+fn damaged_patch() -> Error {
+    Error::Damaged {
         what: "a masked entry".to_owned(),
-    };
-    let (revision, json) = text.split_once(' ').ok_or_else(damaged)?;
-    Ok((
-        revision.parse().map_err(|_| damaged())?,
-        decode(json).ok_or_else(damaged)?,
-    ))
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the patch holds only what `mask` wrote there")]

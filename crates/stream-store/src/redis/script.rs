@@ -11,6 +11,9 @@ use crate::store::{Error, Result};
 /// A script and what it may do.
 pub(super) struct Script {
     parts: &'static [&'static str],
+    /// Whether it touches the patch too. A key more than needed is not free: while a cluster moves a slot, it refuses
+    /// a script that names a key which is not there beside one that is.
+    patch: bool,
     source: OnceLock<String>,
     /// The server's name for it; the same on every server.
     hash: OnceLock<String>,
@@ -25,8 +28,8 @@ const COMMON: &str = include_str!("scripts/common.lua");
 const RECORD: &str = include_str!("scripts/record.lua");
 
 macro_rules! scripts {
-    ($($(#[$doc:meta])* $name:ident = [$($part:expr),+];)+) => {
-        $($(#[$doc])* pub(super) static $name: Script = Script::new(&[$($part),+]);)+
+    ($($name:ident = [$($part:expr),+] $($patch:ident)?;)+) => {
+        $(pub(super) static $name: Script = Script::new(&[$($part),+])$(.$patch())?;)+
     };
 }
 
@@ -34,6 +37,7 @@ scripts! {
     APPEND = [WITH_ROOM, COMMON, include_str!("scripts/append.lua")];
     OPEN = [WITH_ROOM, COMMON, include_str!("scripts/open.lua")];
     JOIN = [ALWAYS, COMMON, RECORD, include_str!("scripts/join.lua")];
+    REJOIN = [WITH_ROOM, COMMON, RECORD, include_str!("scripts/rejoin.lua")];
     RENEW = [ALWAYS, COMMON, RECORD, include_str!("scripts/renew.lua")];
     LEAVE = [ALWAYS, COMMON, RECORD, include_str!("scripts/leave.lua")];
     END = [ALWAYS, COMMON, RECORD, include_str!("scripts/end.lua")];
@@ -41,9 +45,9 @@ scripts! {
     CLAIM = [ALWAYS, COMMON, include_str!("scripts/claim.lua")];
     RELEASE = [ALWAYS, COMMON, include_str!("scripts/release.lua")];
     ARCHIVED = [ALWAYS, COMMON, include_str!("scripts/archived.lua")];
-    FORGET = [ALWAYS, COMMON, RECORD, include_str!("scripts/forget.lua")];
-    MASK = [ALWAYS, COMMON, RECORD, include_str!("scripts/mask.lua")];
-    ERASE = [ALWAYS, COMMON, RECORD, include_str!("scripts/erase.lua")];
+    FORGET = [ALWAYS, COMMON, RECORD, include_str!("scripts/forget.lua")] with_patch;
+    MASK = [ALWAYS, COMMON, RECORD, include_str!("scripts/mask.lua")] with_patch;
+    ERASE = [ALWAYS, COMMON, RECORD, include_str!("scripts/erase.lua")] with_patch;
     CONFIRM = [ALWAYS, COMMON, include_str!("scripts/confirm.lua")];
     CONFIRMED = [ALWAYS, COMMON, include_str!("scripts/confirmed.lua")];
 }
@@ -52,9 +56,15 @@ impl Script {
     const fn new(parts: &'static [&'static str]) -> Self {
         Self {
             parts,
+            patch: false,
             source: OnceLock::new(),
             hash: OnceLock::new(),
         }
+    }
+
+    const fn with_patch(mut self) -> Self {
+        self.patch = true;
+        self
     }
 
     fn source(&self) -> &str {
@@ -78,13 +88,11 @@ impl Script {
             }
         };
         let mut call = Vec::with_capacity(arguments.len() + 7);
-        call.extend([
-            hash.into(),
-            Value::Integer(3),
-            keys.log.into(),
-            keys.record.into(),
-            keys.patch.into(),
-        ]);
+        let count = if self.patch { 3 } else { 2 };
+        call.extend([hash.into(), Value::Integer(count), keys.log.into(), keys.record.into()]);
+        if self.patch {
+            call.push(keys.patch.into());
+        }
         call.extend([link.publish().into(), keys.wake.into()]);
         call.extend(arguments);
         match link.send("EVALSHA", keys.slot, call.clone()).await {

@@ -165,14 +165,20 @@ fn shrink(db: &Connection, job: &mut records::Job, expires: Timestamp) -> Result
 pub(super) fn mask(db: &Connection, now: Timestamp, job: &JobId, entry: &LogEntry) -> Result<u32> {
     let mut job = records::require(db, job, now)?;
     records::not_erased(&job)?;
-    // What the store no longer holds, it cannot show either.
-    if job.record.held().is_some_and(|held| held.contains(entry.seq)) {
-        records::replace(db, job.number, entry)?;
+    let written = entry.seq >= Seq::FIRST && entry.seq <= job.record.head;
+    if written && job.record.unused.iter().all(|unused| !unused.contains(entry.seq)) {
+        let held = job.record.held();
+        if held.is_some_and(|held| held.contains(entry.seq)) {
+            records::replace(db, job.number, entry)?;
+            cleaning::note(db)?;
+        }
         job.record.revision += 1;
-        db.prepare_cached("INSERT INTO masks (job, revision, seq) VALUES (?1, ?2, ?3)")?
-            .execute(params![job.number, job.record.revision, int(entry.seq.get())])?;
+        // A record that has shrunk has no followers to be told.
+        if job.record.state != State::Ended || held.is_some() {
+            db.prepare_cached("INSERT INTO masks (job, revision, seq) VALUES (?1, ?2, ?3)")?
+                .execute(params![job.number, job.record.revision, int(entry.seq.get())])?;
+        }
         records::save(db, &job)?;
-        cleaning::note(db)?;
     }
     Ok(job.record.revision)
 }

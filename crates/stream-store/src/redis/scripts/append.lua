@@ -1,6 +1,7 @@
 -- writer, fence, number, lines, redactions, gaps, count, entries, stages: a batch, landing whole or not at all.
--- `entries` is one MessagePack array, for each entry the number of its fields' names and values and then these: one
--- argument costs the server half of what hundreds do. `stages` is empty or "phase started duration exit" per stage.
+-- `entries` is one flat MessagePack array: runs of plain lines, each run its length, source, phase or '', and a time and a
+-- text for each line; and among them other entries, each a 0, the number of its fields' names and values, and these.
+-- `stages` is empty or "phase started duration exit" per stage.
 local id, fence, number = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local answer = 'a:' .. int(number % ANSWERS) .. ':' .. id
 local state, head, held_from, unused, replid, lines, redactions, gaps, known, answered =
@@ -40,11 +41,27 @@ end
 local changed = {}
 local first = place(tonumber(head), tonumber(held_from), unused, replid, changed) + 1
 local last = first + tonumber(ARGV[9]) - 1
-local entries, at = cmsgpack.unpack(ARGV[10]), 1
-for seq = first, last do
-  local fields = entries[at]
-  call('XADD', LOG, seq, unpack(entries, at + 1, at + fields))
-  at = at + fields + 1
+-- An id that is whole, as in '7-0', is half a microsecond cheaper a line than one the server has to complete.
+local entries, at, seq, format = cmsgpack.unpack(ARGV[10]), 1, first, string.format
+while seq <= last do
+  local run = entries[at]
+  if run == 0 then
+    local fields = entries[at + 1]
+    call('XADD', LOG, format('%d-0', seq), unpack(entries, at + 2, at + 1 + fields))
+    at, seq = at + 2 + fields, seq + 1
+  else
+    local source, phase = entries[at + 1], entries[at + 2]
+    at = at + 3
+    for place = seq, seq + run - 1 do
+      if phase == '' then
+        call('XADD', LOG, format('%d-0', place), 'ts', entries[at], source, entries[at + 1])
+      else
+        call('XADD', LOG, format('%d-0', place), 'ts', entries[at], source, entries[at + 1], 'phase', phase)
+      end
+      at = at + 2
+    end
+    seq = seq + run
+  end
 end
 
 local time = now()

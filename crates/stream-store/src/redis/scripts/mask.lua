@@ -1,4 +1,4 @@
--- seq, entry: puts a masked entry in the place of one that is held. An entry of a stream cannot be rewritten, so the
+-- seq, entry: puts a masked entry in the place of one that is held, or says that one which is not was masked. An entry of a stream cannot be rewritten, so the
 -- stream loses it and the patch has it, with the revision since which it is masked.
 local record = load()
 if not record then
@@ -8,13 +8,26 @@ if record.state == 'erased' then
   return { ERASED }
 end
 local seq, revision = tonumber(ARGV[3]), tonumber(record.revision or 0)
--- What the store no longer holds, it cannot show either; an unused place stays one.
-local held = call('XDEL', LOG, seq) == 1 or call('HEXISTS', PATCH, ARGV[3]) == 1
-if not held or seq < tonumber(record.held_from or record.head + 1) then
+if seq < 1 or seq > tonumber(record.head) then
+  return { OK, revision }
+end
+for first, last in string.gmatch(record.unused or '', '(%d+)-(%d+)') do
+  if tonumber(first) <= seq and seq <= tonumber(last) then
+    return { OK, revision }
+  end
+end
+local entry = ARGV[4]
+if seq < tonumber(record.held_from or record.head + 1) then
+  -- The archive has it, and has it masked; all there is to keep is that it was.
+  entry = ''
+elseif call('XDEL', LOG, seq) == 0 and call('HEXISTS', PATCH, ARGV[3]) == 0 then
   return { OK, revision }
 end
 revision = revision + 1
-call('HSET', PATCH, ARGV[3], int(revision) .. ' ' .. ARGV[4])
+-- A record that has shrunk has no followers to be told.
+if record.lines then
+  call('HSET', PATCH, ARGV[3], int(revision) .. ' ' .. entry)
+end
 save(record, { revision = revision })
 wake()
 return { OK, revision }
