@@ -131,6 +131,9 @@ fn is_progress(text: &str, first: u8) -> bool {
         0xe2 if text.starts_with(|c| ('\u{2801}'..='\u{28ff}').contains(&c)) => return true,
         _ => {}
     }
+    if matches!(first, b'B' | b'C') && is_cargo_bar(text) {
+        return true;
+    }
     let Some(percent) = memchr::memchr(b'%', text.as_bytes()) else {
         return is_layer(text);
     };
@@ -155,6 +158,13 @@ fn is_progress(text: &str, first: u8) -> bool {
         || after.starts_with('|')
         || is_bar(after)
         || is_bar(before)
+}
+
+/// Cargo's: `Building [=====>      ] 19/56: zerocopy, syn`.
+fn is_cargo_bar(text: &str) -> bool {
+    text.split_once(" [").is_some_and(|(verb, rest)| {
+        verb.bytes().all(|b| b.is_ascii_alphabetic()) && rest.starts_with(['=', '>', ' ']) && rest.contains("] ")
+    })
 }
 
 /// A bar drawn of blocks or marks, three at least: `[####......]`, `████░░`, `[===>   ]`, `━━━━`.
