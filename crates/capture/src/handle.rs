@@ -113,6 +113,7 @@ impl Report {
 /// Something for the task that reads output through.
 enum Input {
     Bytes(Source, Vec<u8>),
+    Size(u16, u16),
     Phase(Option<Phase>),
     Event(LogEvent),
     End(Option<Ending>),
@@ -213,6 +214,11 @@ impl Capture {
         }
     }
 
+    /// The pseudo-terminal that standard output comes from has another size: rows and columns.
+    pub async fn resize(&self, rows: u16, columns: u16) {
+        self.send(Input::Size(rows, columns)).await;
+    }
+
     /// Where secrets are registered while it runs; they are hidden from the next line on.
     pub fn redactor(&self) -> &Redactor {
         &self.redactor
@@ -301,6 +307,7 @@ impl Reading {
             };
             match input {
                 Some(Input::Bytes(source, bytes)) => self.read(source, &bytes).await,
+                Some(Input::Size(rows, columns)) => self.stdout.resize(rows, columns),
                 Some(Input::Phase(phase)) => {
                     self.finish_lines().await;
                     self.stdout.set_phase(phase.clone());

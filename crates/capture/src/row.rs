@@ -137,7 +137,10 @@ impl Row {
         self.break_pair(to);
         self.cells.drain(column..to);
         self.wrapped = false;
-        self.marks.retain(|&(at, _)| at < column);
+        self.marks.retain(|&(at, _)| at < column || at >= to);
+        for (at, _) in self.marks.iter_mut().filter(|(at, _)| *at >= to) {
+            *at -= to - column;
+        }
     }
 
     /// Makes room for `count` blank columns at `column`; what follows moves right, and out at `limit`.
@@ -152,7 +155,15 @@ impl Row {
             self.break_pair(limit);
             self.cells.truncate(limit);
         }
-        self.marks.retain(|&(at, _)| at < column);
+        for (at, _) in self.marks.iter_mut().filter(|(at, _)| *at >= column) {
+            *at += count;
+        }
+        self.marks.retain(|&(at, _)| at < limit);
+    }
+
+    /// Whether a person sees nothing on it.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.beyond_bytes == 0 && self.cells.iter().all(|&c| matches!(c, EMPTY | ' '))
     }
 
     /// Whether it is written to up to `column`.

@@ -42,6 +42,7 @@ struct Saved {
     row: usize,
     column: usize,
     charsets: Charsets,
+    wraps: bool,
 }
 
 /// Which of the two character sets draw lines, and which one is in use.
@@ -225,6 +226,7 @@ impl Window {
             row: self.row,
             column: self.column,
             charsets: self.modes.charsets,
+            wraps: self.modes.wraps,
         };
         self.other = Some(Box::new((rows, cursor)));
         self.settled = 0;
@@ -248,7 +250,7 @@ impl Window {
 
     /// The last row that is not blank.
     pub(crate) fn last_written(&self) -> Option<usize> {
-        self.rows.iter().rposition(|entry| !entry.row.is_untouched())
+        self.rows.iter().rposition(|entry| !entry.row.is_blank())
     }
 
     fn at_cursor(&mut self) -> &mut Shown {
@@ -304,6 +306,7 @@ impl Window {
             row: self.row,
             column: self.column,
             charsets: self.modes.charsets,
+            wraps: self.modes.wraps,
         };
     }
 
@@ -312,14 +315,14 @@ impl Window {
         // The place behind the last column is one of its own: the next character wraps from there.
         self.column = self.saved.column.min(self.columns);
         self.modes.charsets = self.saved.charsets;
+        self.modes.wraps |= self.saved.wraps;
     }
 
     fn reverse_index(&mut self) {
         if self.row == self.region.0 {
             self.scroll_down(self.region.0, 1);
         } else {
-            self.reach.moved_up();
-            self.row = self.row.saturating_sub(1);
+            self.go(self.row.saturating_sub(1), self.column);
         }
     }
 
@@ -472,7 +475,7 @@ impl Sink for Window {
             },
             b'P' if behind < columns => self.erase(|row| row.delete(column, count)),
             b'X' if behind < columns => self.erase(|row| row.erase(column, column + count)),
-            b'@' if behind < columns => self.edit().insert(column, count, columns),
+            b'@' if behind < columns => self.erase(|row| row.insert(column, count, columns)),
             b'b' => {
                 if let Some(c) = self.last {
                     for _ in 0..count.min(columns * self.height) {
@@ -531,7 +534,10 @@ impl Sink for Window {
                 self.region = (0, self.height - 1);
                 self.go(0, 0);
             }
-            b'D' => self.newline(),
+            b'D' => {
+                self.column = self.column.min(self.columns - 1);
+                self.newline();
+            }
             b'E' => {
                 self.newline();
                 self.column = 0;

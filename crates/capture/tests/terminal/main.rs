@@ -76,7 +76,7 @@ fn lines_that_are_shown_early_are_the_same_lines() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(20000))]
 
     #[test]
     fn any_stream_of_what_tools_write_shows_what_a_terminal_shows(bytes in grammar::stream()) {

@@ -75,6 +75,7 @@ class Terminal(pyte.Screen):
         top, bottom = self.margins or (0, self.lines - 1)
         if self.cursor.y == bottom:
             self.past.append(self.row(self.buffer[top]))
+        self.settle()
         super().index()
 
     def erase_in_display(self, how=0, *args, **kwargs):
@@ -114,7 +115,7 @@ class Terminal(pyte.Screen):
             self.cursor.y = saved[-1].cursor.y
         self.savepoints = saved
 
-    # pyte's index is a move down where nothing scrolls, which must keep the waiting cursor where it is.
+    # A newline, other than a move down, leaves a waiting cursor where it is.
     def linefeed(self):
         x = self.cursor.x
         super().linefeed()
@@ -137,6 +138,11 @@ class Terminal(pyte.Screen):
     def delete_lines(self, count=None):
         self.touch()
         super().delete_lines(count)
+
+    # What is pushed over the margin is gone.
+    def insert_characters(self, count=None):
+        super().insert_characters(count)
+        self.buffer[self.cursor.y].pop(self.columns, None)
 
     def scroll_up(self, count=None, **kwargs):
         top, bottom = self.margins or (0, self.lines - 1)
@@ -161,8 +167,8 @@ class Terminal(pyte.Screen):
 
 def elsewhere(name):
     def method(self, *args, **kwargs):
+        original(self, *args, **kwargs)
         self.home = False
-        return original(self, *args, **kwargs)
 
     original = getattr(Terminal, name)
     setattr(Terminal, name, method)
