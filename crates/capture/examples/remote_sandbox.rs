@@ -42,6 +42,14 @@ async fn sandbox(secret: String, calls: mpsc::Sender<Callback>) {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    for line in record_a_build().await? {
+        println!("{line}");
+    }
+    Ok(())
+}
+
+/// Records what a sandbox calls back with, and returns the log as a person would read it.
+pub(crate) async fn record_a_build() -> Result<Vec<String>, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let store = Arc::new(SqliteStore::open(&folder.path().join("log.sqlite"))?);
 
@@ -84,18 +92,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let head = store.job(&job).await?.map_or(Seq::ZERO, |record| record.head);
+    let mut log = Vec::new();
     if let Some(span) = Span::after(Seq::ZERO, head) {
         for entry in store.read(&job, span).await? {
-            match entry.recorded.event {
-                LogEvent::Line { source, text, .. } => println!("{} {source}: {}", entry.seq, text.as_str()),
+            log.push(match entry.recorded.event {
+                LogEvent::Line { source, text, .. } => format!("{source}: {}", text.as_str()),
                 LogEvent::Stage {
                     state: StageState::Finished { exit_code, .. },
-                } => println!("{} finished {exit_code:?}", entry.seq),
-                LogEvent::Stage { .. } => println!("{} started", entry.seq),
-                LogEvent::Ended { outcome, .. } => println!("{} ended {outcome}", entry.seq),
-                other => println!("{} {other:?}", entry.seq),
-            }
+                } => format!("finished {exit_code:?}"),
+                LogEvent::Stage { .. } => "started".to_owned(),
+                LogEvent::Ended { outcome, .. } => format!("ended {outcome}"),
+                other => format!("{other:?}"),
+            });
         }
     }
-    Ok(())
+    Ok(log)
 }

@@ -323,3 +323,18 @@ pub(crate) fn plain(line: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(line).ok()?;
     (high < 0x80 || !text.chars().any(is_hidden)).then_some(text)
 }
+
+/// Writes to `out` what a line of text and colours says; false when there is more to it than that.
+pub(crate) fn coloured(mut line: &[u8], out: &mut String) -> bool {
+    out.clear();
+    loop {
+        let at = memchr::memchr(0x1b, line).unwrap_or(line.len());
+        let Some(text) = plain(&line[..at]) else { return false };
+        out.push_str(text);
+        if at == line.len() {
+            return true;
+        }
+        let Some(length) = colour(&line[at..]) else { return false };
+        line = &line[at + length..];
+    }
+}

@@ -122,9 +122,16 @@ enum Input {
 /// A running capture: takes output in whatever pieces it comes, hides secrets, and sees to it that every line reaches
 /// the store once, in order, or waits on disk until it can.
 ///
-/// The order of pieces given one after the other is kept. Needs a tokio runtime. Dropping a capture without
-/// [`finish`](Self::finish) stops it where it is: what waits in memory is lost, and the job's next run puts a gap
-/// in its place.
+/// The order of pieces given one after the other is kept. Needs a tokio runtime.
+///
+/// # Cancel safety
+/// Every call can be dropped. One that takes a piece, an entry or a size and was dropped has taken nothing; one that
+/// returned has taken all of it, and what was taken is read through and delivered whatever is dropped later, except
+/// the capture itself. [`stage_started`](Self::stage_started) has two steps and says what lies between them.
+/// Dropping a capture without [`finish`](Self::finish), or the future of `finish`, stops it where it is: what waits
+/// in memory is lost, what was spooled waits on disk, and the job's next run puts a gap in the place of the rest.
+///
+/// A service with a remote sandbox is shown whole in `examples/remote_sandbox.rs`.
 ///
 /// ```
 /// # #[tokio::main]

@@ -1,6 +1,6 @@
 //! Bytes in, clean lines out: what a person would have seen, and nothing a terminal would have acted on.
 
-use crate::ansi::{Ansi, plain};
+use crate::ansi::{Ansi, coloured, plain};
 use crate::editor::Editor;
 use crate::settle::Settled;
 use crate::window::Window;
@@ -95,6 +95,14 @@ impl Screen {
                     if let Some(text) = plain(line) {
                         return emit(Line {
                             text,
+                            cut: None,
+                            continues: false,
+                            before: "",
+                        });
+                    }
+                    if coloured(line, &mut self.text) {
+                        return emit(Line {
+                            text: &self.text,
                             cut: None,
                             continues: false,
                             before: "",
