@@ -33,7 +33,12 @@ async fn measure(store: Arc<dyn LogStore>, name: &str, pty: bool, spool: &std::p
     options.spool_dir = spool.to_owned();
     let script = format!("for i in $(seq {LINES}); do date +%s%6N; sleep 0.03; done");
     let redactor = Redactor::builder().build().expect("the rules are sound");
-    let running = run(Arc::clone(&store), redactor, options, Command::new("bash", ["-c", &script]));
+    let running = run(
+        Arc::clone(&store),
+        redactor,
+        options,
+        Command::new("bash", ["-c", &script]),
+    );
     let following = async {
         let mut late = Vec::new();
         while let Some(change) = changes.next().await {
@@ -42,7 +47,11 @@ async fn measure(store: Arc<dyn LogStore>, name: &str, pty: bool, spool: &std::p
             for entry in entries {
                 match &entry.recorded.event {
                     LogEvent::Line { text, .. } => {
-                        late.extend(text.as_str().parse::<u128>().map(|written| seen.saturating_sub(written)));
+                        late.extend(
+                            text.as_str()
+                                .parse::<u128>()
+                                .map(|written| seen.saturating_sub(written)),
+                        );
                     }
                     LogEvent::Ended { .. } => return late,
                     _ => {}
@@ -68,7 +77,12 @@ async fn main() {
         for (how, pty) in [("pipe", false), ("terminal", true)] {
             let late = measure(Arc::clone(&store_of), how, pty, &folder.path().join("spool")).await;
             let at = |share: usize| Duration::from_micros(late[(late.len() - 1) * share / 100] as u64);
-            println!("{store}, {how}: {} lines, p50 {:?}, p99 {:?}", late.len(), at(50), at(99));
+            println!(
+                "{store}, {how}: {} lines, p50 {:?}, p99 {:?}",
+                late.len(),
+                at(50),
+                at(99)
+            );
         }
     }
 }

@@ -102,10 +102,19 @@ fn a_job_of_several_commands(place: &Place) {
     let opened = place.program("open").env("TAILWATER_OWNER", "user_ana").status();
     assert!(opened.expect("it runs").success());
     let (state, entries) = place.log();
-    assert!(state != State::Ended && entries.is_empty(), "opened before any worker exists");
+    assert!(
+        state != State::Ended && entries.is_empty(),
+        "opened before any worker exists"
+    );
 
     // The workers are told the job alone: whose it is was said when it was opened.
-    assert!(place.start("install", "echo installing; sleep 0.05").wait().expect("it ends").success());
+    assert!(
+        place
+            .start("install", "echo installing; sleep 0.05")
+            .wait()
+            .expect("it ends")
+            .success()
+    );
     let server = |name: &str, code: i32| {
         format!(
             "echo {name} listens; touch {}; while ! [ -e {} ]; do sleep 0.02; done; echo {name} stops; exit {code}",
@@ -118,7 +127,11 @@ fn a_job_of_several_commands(place: &Place) {
     place.wait_for("api");
     place.wait_for("web");
 
-    let ended = place.program("end").args(["--outcome", "succeeded"]).output().expect("it runs");
+    let ended = place
+        .program("end")
+        .args(["--outcome", "succeeded"])
+        .output()
+        .expect("it runs");
     assert!(ended.status.success(), "{ended:?}");
     // A command that has just begun may not have reached the store yet; if one has, the end waits for it.
     std::fs::write(place.file("stop"), "").expect("it can be written");
@@ -128,9 +141,18 @@ fn a_job_of_several_commands(place: &Place) {
     let (state, entries) = place.log();
     assert_eq!(state, State::Ended);
     assert_eq!(said(&entries, "install"), ["started", "installing", "finished Some(0)"]);
-    assert_eq!(said(&entries, "api"), ["started", "api listens", "api stops", "finished Some(0)"]);
-    assert_eq!(said(&entries, "web"), ["started", "web listens", "web stops", "finished Some(3)"]);
-    assert!(duration(&entries, "install").is_some_and(|ms| ms >= 50), "it slept for 50 ms");
+    assert_eq!(
+        said(&entries, "api"),
+        ["started", "api listens", "api stops", "finished Some(0)"]
+    );
+    assert_eq!(
+        said(&entries, "web"),
+        ["started", "web listens", "web stops", "finished Some(3)"]
+    );
+    assert!(
+        duration(&entries, "install").is_some_and(|ms| ms >= 50),
+        "it slept for 50 ms"
+    );
     assert!(
         matches!(entries.last().map(|entry| &entry.event), Some(LogEvent::Ended { outcome, .. }) if outcome.to_string() == "succeeded"),
         "the end is the last word"
@@ -139,7 +161,9 @@ fn a_job_of_several_commands(place: &Place) {
 
 #[test]
 fn several_commands_are_one_job_on_a_file() {
-    a_job_of_several_commands(&Place::new(|folder| format!("sqlite:{}", folder.path().join("log.sqlite").display())));
+    a_job_of_several_commands(&Place::new(|folder| {
+        format!("sqlite:{}", folder.path().join("log.sqlite").display())
+    }));
 }
 
 #[test]

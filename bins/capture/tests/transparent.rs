@@ -28,7 +28,10 @@ impl Place {
     fn settings(&self, command: &mut Command) {
         let folder = self.folder.path();
         command
-            .env("TAILWATER_STORE", format!("sqlite:{}", folder.join("log.sqlite").display()))
+            .env(
+                "TAILWATER_STORE",
+                format!("sqlite:{}", folder.join("log.sqlite").display()),
+            )
             .env("TAILWATER_JOB", "build-42")
             .env("TAILWATER_OWNER", "user_ana")
             .env("TAILWATER_SPOOL_DIR", folder.join("spool"));
@@ -163,7 +166,11 @@ fn the_folder_and_open_files_are_inherited() {
     let mut shell = Command::new("sh");
     place.settings(&mut shell);
     let script = format!("exec 3>third; exec {PROGRAM} run -- sh -c 'pwd; echo kept >&3'");
-    let output = shell.args(["-c", &script]).current_dir(&folder).output().expect("it runs");
+    let output = shell
+        .args(["-c", &script])
+        .current_dir(&folder)
+        .output()
+        .expect("it runs");
     let folder = folder.canonicalize().expect("it is there");
     assert_eq!(output.stdout, format!("{}\n", folder.display()).into_bytes());
     assert_eq!(std::fs::read(folder.join("third")).expect("it is there"), b"kept\n");
@@ -197,7 +204,14 @@ fn kill(signal: &str, child: &Child) {
 
 #[test]
 fn signals_reach_the_command_and_its_children() {
-    for (signal, number) in [("-TERM", 15), ("-INT", 2), ("-HUP", 1), ("-QUIT", 3), ("-USR1", 10), ("-USR2", 12)] {
+    for (signal, number) in [
+        ("-TERM", 15),
+        ("-INT", 2),
+        ("-HUP", 1),
+        ("-QUIT", 3),
+        ("-USR1", 10),
+        ("-USR2", 12),
+    ] {
         let place = Place::new();
         let at = |name: &str| place.folder.path().join(name);
         let trapped = format!("trap 'exit {number}' {number}");
@@ -248,7 +262,9 @@ fn a_stopped_command_goes_on_when_we_do() {
     kill("-TSTP", &ours);
     let stopped = || {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", ours.id())).expect("it lives");
-        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+        stat.rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.trim_start().starts_with('T'))
     };
     let began = Instant::now();
     while !stopped() {
@@ -285,7 +301,10 @@ fn commands_that_cannot_be_run_are_said_calmly() {
             let output = finish(place.through_us(flags, &[command]), b"");
             assert_eq!(output.status.code(), Some(code), "{command}: {output:?}");
             let said = String::from_utf8_lossy(&output.stderr);
-            assert!(said.contains(sentence) && said.lines().count() == 1, "{command}: {said}");
+            assert!(
+                said.contains(sentence) && said.lines().count() == 1,
+                "{command}: {said}"
+            );
         }
     }
 }
@@ -294,12 +313,20 @@ fn commands_that_cannot_be_run_are_said_calmly() {
 #[track_caller]
 fn no_room(mut command: Command) {
     let output = command
-        .env("TAILWATER_STORE", format!("redis://127.0.0.1:{}", testkit::program::free_port()))
+        .env(
+            "TAILWATER_STORE",
+            format!("redis://127.0.0.1:{}", testkit::program::free_port()),
+        )
         .env("TAILWATER_FLUSH_TIMEOUT", "300ms")
         .stdin(Stdio::null())
         .output()
         .expect("it runs");
-    assert_eq!(output.status.code(), Some(7), "{:?}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(7),
+        "{:?}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let lines = output.stdout.iter().filter(|&&b| b == b'\n').count();
     assert_eq!(lines, 30_000, "all of it passes through");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -343,7 +370,10 @@ impl AtTerminal {
             .arg("run")
             .args(flags)
             .args(["--", "sh", "-c", script])
-            .env("TAILWATER_STORE", format!("sqlite:{}", folder.join("log.sqlite").display()))
+            .env(
+                "TAILWATER_STORE",
+                format!("sqlite:{}", folder.join("log.sqlite").display()),
+            )
             .env("TAILWATER_JOB", "build-42")
             .env("TAILWATER_OWNER", "user_ana")
             .env("TAILWATER_SPOOL_DIR", folder.join("spool"))
@@ -409,7 +439,10 @@ async fn a_pseudo_terminal_is_as_large_as_ours_and_follows_it() {
     let mut terminal = AtTerminal::start(&place, &["--pty"], script);
     terminal.see("30 100").await;
     terminal.see("ready").await;
-    terminal.pty.resize(pty_process::Size::new(40, 120)).expect("it has a size");
+    terminal
+        .pty
+        .resize(pty_process::Size::new(40, 120))
+        .expect("it has a size");
     terminal.see("40 120").await;
     assert_eq!(terminal.code().await, Some(5));
 }
@@ -425,8 +458,18 @@ fn what_a_quiet_run_keeps_is_everything_but_its_exit() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it starts");
-    child.stdout.take().expect("a pipe").read_to_end(&mut output).expect("it reads");
-    child.stderr.take().expect("a pipe").read_to_end(&mut output).expect("it reads");
+    child
+        .stdout
+        .take()
+        .expect("a pipe")
+        .read_to_end(&mut output)
+        .expect("it reads");
+    child
+        .stderr
+        .take()
+        .expect("a pipe")
+        .read_to_end(&mut output)
+        .expect("it reads");
     assert_eq!(output, b"");
     assert_eq!(child.wait().expect("it ends").code(), Some(2));
 }

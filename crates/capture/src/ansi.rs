@@ -334,7 +334,9 @@ pub(crate) fn coloured(mut line: &[u8], out: &mut String) -> bool {
         if at == line.len() {
             return true;
         }
-        let Some(length) = colour(&line[at..]) else { return false };
+        let Some(length) = colour(&line[at..]) else {
+            return false;
+        };
         line = &line[at + length..];
     }
 }

@@ -50,7 +50,10 @@ const BEGINNINGS: &[(&str, Class)] = &[
     ("A new release of ", Class::Notice),
     ("A new version of ", Class::Notice),
     ("Astro collects anonymous", Class::Telemetry),
-    ("Attention: Next.js now collects completely anonymous telemetry", Class::Telemetry),
+    (
+        "Attention: Next.js now collects completely anonymous telemetry",
+        Class::Telemetry,
+    ),
     ("Browserslist: caniuse-lite is outdated", Class::Notice),
     ("Browserslist: browsers data (caniuse-lite) is", Class::Notice),
     ("DEPRECATED:", Class::Deprecated),
@@ -65,16 +68,28 @@ const BEGINNINGS: &[(&str, Class)] = &[
     ("Nuxt collects completely anonymous", Class::Telemetry),
     ("Progress: resolved ", Class::Progress),
     ("RUNS  ", Class::Progress),
-    ("Storybook now collects completely anonymous telemetry", Class::Telemetry),
+    (
+        "Storybook now collects completely anonymous telemetry",
+        Class::Telemetry,
+    ),
     ("Thank you for using core-js", Class::Funding),
-    ("The project needs your help! Please consider supporting of core-js", Class::Funding),
+    (
+        "The project needs your help! Please consider supporting of core-js",
+        Class::Funding,
+    ),
     ("This information is used to shape Next.js' roadmap", Class::Telemetry),
-    ("Turborepo now collects completely anonymous telemetry", Class::Telemetry),
+    (
+        "Turborepo now collects completely anonymous telemetry",
+        Class::Telemetry,
+    ),
     ("Update available! ", Class::Notice),
     ("Use the `composer fund` command", Class::Funding),
     ("WARNING: You are using pip version", Class::Notice),
     ("Welcome to .NET! Telemetry", Class::Telemetry),
-    ("Why you should do it regularly: https://github.com/browserslist/", Class::Notice),
+    (
+        "Why you should do it regularly: https://github.com/browserslist/",
+        Class::Notice,
+    ),
     (
         "You can learn more, including how to opt-out if you'd not like to participate in this anonymous program",
         Class::Telemetry,
@@ -150,9 +165,10 @@ fn deprecated(text: &str, first: u8) -> Option<Class> {
         // Node: `(node:4711) [DEP0040] DeprecationWarning: …`.
         b'(' => text.starts_with("(node:") && text.contains("DeprecationWarning:"),
         // pnpm: `WARN  deprecated glob@7.1.3: …` and `WARN  5 deprecated subdependencies found: …`.
-        b'W' => text.strip_prefix("WARN").map(str::trim_start).is_some_and(|rest| {
-            rest.starts_with("deprecated ") || rest.contains(" deprecated subdependencies found")
-        }),
+        b'W' => text
+            .strip_prefix("WARN")
+            .map(str::trim_start)
+            .is_some_and(|rest| rest.starts_with("deprecated ") || rest.contains(" deprecated subdependencies found")),
         // yarn: `warning left-pad@1.3.0: use String.prototype.padStart()`, with the chain of who wants it.
         b'w' => text.strip_prefix("warning ").is_some_and(|rest| {
             rest.split_once(": ").is_some_and(|(packages, words)| {
@@ -222,7 +238,15 @@ fn has_percentage(text: &str) -> bool {
         "Checking out files:",
         "Filtering content:",
     ];
-    const WEBPACK: [&str; 7] = ["setup", "building", "sealing", "emitting", "done plugins", "cache ", "compiling"];
+    const WEBPACK: [&str; 7] = [
+        "setup",
+        "building",
+        "sealing",
+        "emitting",
+        "done plugins",
+        "cache ",
+        "compiling",
+    ];
 
     let Some(percent) = memchr::memchr(b'%', text.as_bytes()) else {
         return false;
@@ -235,7 +259,10 @@ fn has_percentage(text: &str) -> bool {
     let before = before.trim_end();
     if before.is_empty() {
         let stage = after.trim_start();
-        return stage.is_empty() || WEBPACK.iter().any(|known| stage.starts_with(known)) || is_bar(after) || after.starts_with('|');
+        return stage.is_empty()
+            || WEBPACK.iter().any(|known| stage.starts_with(known))
+            || is_bar(after)
+            || after.starts_with('|');
     }
     GIT.iter().any(|stage| before.ends_with(stage))
         // tqdm and its kin: a bar right behind or before the number.
@@ -246,10 +273,11 @@ fn has_percentage(text: &str) -> bool {
 
 /// Something drawn between brackets, ten columns at least, with or without a word before.
 fn is_drawn_between_brackets(text: &str) -> bool {
-    let Some(rest) = text
-        .strip_prefix('[')
-        .or_else(|| text.split_once(" [").filter(|(word, _)| word.bytes().all(|b| b.is_ascii_alphabetic())).map(|(_, rest)| rest))
-    else {
+    let Some(rest) = text.strip_prefix('[').or_else(|| {
+        text.split_once(" [")
+            .filter(|(word, _)| word.bytes().all(|b| b.is_ascii_alphabetic()))
+            .map(|(_, rest)| rest)
+    }) else {
         return false;
     };
     let Some((inside, _)) = rest.split_once(']') else {
@@ -258,7 +286,9 @@ fn is_drawn_between_brackets(text: &str) -> bool {
     // Ten columns of something drawn, or many of nothing yet.
     inside.len() >= 10
         && (inside.len() >= 20 || inside.contains(['#', '=', '-', '.', '>', '█', '░']))
-        && inside.chars().all(|c| matches!(c, '#' | '=' | '-' | '.' | '>' | ' ' | '█' | '░' | '⠂'))
+        && inside
+            .chars()
+            .all(|c| matches!(c, '#' | '=' | '-' | '.' | '>' | ' ' | '█' | '░' | '⠂'))
 }
 
 /// The head of a build's display, `[+] Building 12.3s (5/9)`, until it is finished.
@@ -275,14 +305,21 @@ fn is_transfer(text: &str) -> bool {
 fn is_curl(text: &str) -> bool {
     let mut columns = text.split_ascii_whitespace();
     let is_time = |column: Option<&str>| {
-        column.is_some_and(|c| c.len() >= 7 && c.bytes().all(|b| b.is_ascii_digit() || matches!(b, b':' | b'-' | b'd' | b'h')))
+        column.is_some_and(|c| {
+            c.len() >= 7
+                && c.bytes()
+                    .all(|b| b.is_ascii_digit() || matches!(b, b':' | b'-' | b'd' | b'h'))
+        })
     };
     columns.nth(7).is_some() && is_time(columns.next()) && is_time(columns.next()) && is_time(columns.next())
 }
 
 /// pip's: a bar first, then how much of how much.
 fn begins_with_bar(text: &str) -> bool {
-    let bar = text.chars().take_while(|c| matches!(c, '━' | '╸' | '╺' | '█' | '░' | '▉'..='▏')).count();
+    let bar = text
+        .chars()
+        .take_while(|c| matches!(c, '━' | '╸' | '╺' | '█' | '░' | '▉'..='▏'))
+        .count();
     bar >= 10 && text.contains('/')
 }
 
@@ -337,7 +374,11 @@ mod tests {
     #[test]
     fn the_table_is_in_order() {
         assert!(BEGINNINGS.len() < 255);
-        assert!(BEGINNINGS.windows(2).all(|pair| pair[0].0.as_bytes()[0] <= pair[1].0.as_bytes()[0]));
+        assert!(
+            BEGINNINGS
+                .windows(2)
+                .all(|pair| pair[0].0.as_bytes()[0] <= pair[1].0.as_bytes()[0])
+        );
     }
 
     #[test]

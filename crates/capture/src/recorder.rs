@@ -172,7 +172,11 @@ impl Recorder {
 impl Lines {
     fn record(&mut self, line: Line<'_>, now: Timestamp, out: &mut Vec<Recorded>) {
         let flushed = std::mem::take(&mut self.flushed);
-        let flushed = if line.before.is_empty() { flushed } else { line.before.to_owned() };
+        let flushed = if line.before.is_empty() {
+            flushed
+        } else {
+            line.before.to_owned()
+        };
         let scrubbed = if line.continues && !flushed.is_empty() {
             // A name before the pause can make a secret of what comes after it. Where the whole line hides something,
             // it is recorded whole: its beginning stands in the log twice, its secret never.

@@ -290,7 +290,11 @@ impl Window {
         }
         while at < end && at <= last {
             let first = at;
-            let mut line = if first == 0 { self.joined.clone() } else { Joined::default() };
+            let mut line = if first == 0 {
+                self.joined.clone()
+            } else {
+                Joined::default()
+            };
             let mut changed = line.unended;
             let mut still = u8::MAX;
             loop {

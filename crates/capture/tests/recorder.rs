@@ -172,7 +172,12 @@ fn on_a_terminal(pieces: &[(u64, &str)], until: u64) -> Vec<String> {
 fn a_row_of_a_tool_that_never_goes_back_is_recorded_at_once() {
     assert_eq!(on_a_terminal(&[(0, "one\r\ntwo\r\nthr")], 20), ["one", "two"]);
     // A spinner on its own row holds nothing above it back.
-    let spinner = [(0, "one\r\n"), (5, "\u{280b} x\r"), (10, "\u{2819} x\r"), (15, "\u{2839} x\r")];
+    let spinner = [
+        (0, "one\r\n"),
+        (5, "\u{280b} x\r"),
+        (10, "\u{2819} x\r"),
+        (15, "\u{2839} x\r"),
+    ];
     assert_eq!(on_a_terminal(&spinner, 30), ["one"]);
 }
 

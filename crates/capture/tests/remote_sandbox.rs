@@ -66,7 +66,11 @@ async fn a_write_that_is_dropped_took_nothing_and_one_that_returned_loses_nothin
             tokio::task::yield_now().await;
         }
     }
-    assert!(dropped > 0 && taken.len() > 100, "{dropped} dropped, {} taken", taken.len());
+    assert!(
+        dropped > 0 && taken.len() > 100,
+        "{dropped} dropped, {} taken",
+        taken.len()
+    );
     let report = capture.finish(None).await;
     assert!(report.delivered, "{report:?}");
 

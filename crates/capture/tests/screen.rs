@@ -264,7 +264,7 @@ fn a_bar_below_a_region_that_scrolls_is_one_line() {
     for at in 1..=40 {
         raw.extend_from_slice(format!("Unpacking {at}\r\n\x1b7\x1b[24;0fProgress: [{at:3}%]\x1b8").as_bytes());
     }
-    raw.extend_from_slice(b"\x1b7\x1b[0;24r\x1b8\x1b[1A\x1b[J");
+    raw.extend_from_slice(b"\n\x1b7\x1b[0;24r\x1b8\x1b[1A\x1b[J");
     let seen = lines(Screen::pty(24, 80), &[&raw]);
     let unpacked = seen.iter().filter(|line| line.starts_with("Unpacking")).count();
     let bars = seen.iter().filter(|line| line.starts_with("Progress")).count();

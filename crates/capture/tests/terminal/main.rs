@@ -63,7 +63,10 @@ fn recorded_commands_show_what_a_terminal_shows() {
     }
     // An ELF file, where an escape is followed by what is no character: a terminal swallows that, we show it. And
     // lines that are longer than what is looked at.
-    assert_eq!(differing, ["binary-random.pty", "one-line-1mib.pty", "unicode-deep.pty"]);
+    assert_eq!(
+        differing,
+        ["binary-random.pty", "one-line-1mib.pty", "unicode-deep.pty"]
+    );
 }
 
 #[test]
