@@ -1,6 +1,9 @@
 //! Known noise, told by the clean text of one line alone. Noise is stored like any line; a page may fold it.
 
+use std::sync::LazyLock;
+
 use log_model::Class;
+use memchr::memmem::Finder;
 
 /// The class of a line, or none for a line like any other.
 ///
@@ -201,7 +204,8 @@ fn telemetry(text: &str, first: u8) -> Option<Class> {
     if !first.is_ascii_alphabetic() {
         return None;
     }
-    let at = memchr::memmem::find(text.as_bytes(), b"anonymous ")?;
+    static ANONYMOUS: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("anonymous "));
+    let at = ANONYMOUS.find(text.as_bytes())?;
     let rest = &text[at + "anonymous ".len()..];
     ["telemetry", "usage data", "usage statistics"]
         .iter()
@@ -342,8 +346,8 @@ fn is_bar(text: &str) -> bool {
 
 /// A container layer on its way: `a1b2c3d4e5f6: Downloading [==>  ] 1.2MB/3.4MB`, `#5 sha256:… 1.2MB / 3.4MB`.
 fn is_layer(text: &str) -> bool {
-    if let Some((layer, state)) = text.split_once(": ")
-        && layer.len() == 12
+    if let Some((layer, state)) = text.split_at_checked(12)
+        && let Some(state) = state.strip_prefix(": ")
         && layer.bytes().all(|b| b.is_ascii_hexdigit())
     {
         const STATES: [&str; 7] = [

@@ -214,6 +214,15 @@ impl Reach {
     }
 }
 
+/// What is known of a line that may be shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    /// How often it was found still.
+    still: u8,
+    /// A newline went past it.
+    passed: bool,
+}
+
 /// What is asked to go out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settled {
@@ -234,7 +243,7 @@ impl Window {
         let beyond = self.reach.end();
         match what {
             Settled::All => self.show(self.rows.len(), |_, _, _| true),
-            Settled::Left => self.show(beyond.min(self.row), |_, _, text| !is_progress(text)),
+            Settled::Left => self.show(beyond.min(self.row), |_, look, text| look.passed && !is_progress(text)),
             Settled::Quiet => {
                 let cursor = self.row;
                 self.show(self.rows.len(), |at, _, text| {
@@ -243,12 +252,13 @@ impl Window {
             }
             Settled::Still => {
                 self.look_for_stillness();
-                self.show(self.row, |_, still, text| {
-                    if draws {
-                        still >= STILL_IN_REACH && !is_progress(text)
-                    } else {
-                        still > 0
-                    }
+                self.show(self.row, |_, look, text| {
+                    look.passed
+                        && if draws {
+                            look.still >= STILL_IN_REACH && !is_progress(text)
+                        } else {
+                            look.still > 0
+                        }
                 });
                 self.reach.still_moment();
             }
@@ -279,8 +289,8 @@ impl Window {
     }
 
     /// Shows lines from the top that end before row `end` and were not shown as they are now, as long as `may` says
-    /// so of a line's last row, how often it was found still, and its text.
-    pub(crate) fn show(&mut self, end: usize, may: impl Fn(usize, u8, &str) -> bool) {
+    /// so of a line's last row, what is known of it, and its text.
+    pub(crate) fn show(&mut self, end: usize, may: impl Fn(usize, Look, &str) -> bool) {
         // Blank rows wait for what follows them: they may only be there to push the screen away.
         let Some(last) = self.last_written() else { return };
         let mut at = self.settled;
@@ -296,18 +306,23 @@ impl Window {
                 Joined::default()
             };
             let mut changed = line.unended;
-            let mut still = u8::MAX;
+            let mut look = Look {
+                still: u8::MAX,
+                passed: false,
+            };
             loop {
                 let entry = &self.rows[at];
                 changed |= entry.changed || entry.text.is_none();
-                still = still.min(entry.still);
+                look.still = look.still.min(entry.still);
+                // One the cursor was only moved away from may be half of a word; there is none on a blank one.
+                look.passed = entry.passed || entry.row.is_blank();
                 line.add(entry, self.limit);
                 if !entry.row.wrapped || at >= last {
                     break;
                 }
                 at += 1;
             }
-            if at >= end || changed && !may(at, still, &line.text) {
+            if at >= end || changed && !may(at, look, &line.text) {
                 return;
             }
             at += 1;

@@ -212,3 +212,33 @@ fn a_value_written_behind_a_row_that_was_shown_is_judged_with_it() {
     let seen = on_a_terminal(&[(0, "api_key: \r\n"), (100, &raw), (200, "next\r\n")], 20_000);
     assert!(seen.iter().all(|line| !line.contains(&value)), "{seen:?}");
 }
+
+#[test]
+fn a_row_the_cursor_was_only_moved_away_from_is_not_shown_early() {
+    let whole = secret();
+    let (first, rest) = whole.split_at(8);
+    let pieces = [
+        (0, format!("token {first}\x1b[B")),
+        (100, format!("\x1b[A\x1b[{}G{rest}\r\n", 7 + first.len())),
+        (200, "next\r\n".to_owned()),
+    ];
+    let pieces: Vec<(u64, &str)> = pieces.iter().map(|(at, piece)| (*at, piece.as_str())).collect();
+    let redactor = Redactor::builder()
+        .known_secret(whole.clone())
+        .build()
+        .expect("the rules are sound");
+    let mut options = RecorderOptions::default();
+    options.pty = Some((24, 80));
+    let mut recorder = Recorder::new(redactor.scrubber(), Source::Stdout, options);
+    let mut entries = Vec::new();
+    for (at, piece) in pieces {
+        let now = START.plus(Duration::from_millis(at));
+        recorder.tick(now, &mut entries);
+        recorder.push(piece.as_bytes(), now, &mut entries);
+    }
+    recorder.finish(START.plus(Duration::from_millis(300)), &mut entries);
+    assert_eq!(
+        entries.iter().map(text).collect::<Vec<_>>(),
+        ["token [REDACTED]", "next"]
+    );
+}

@@ -144,19 +144,22 @@ class Terminal(pyte.Screen):
         super().insert_characters(count)
         self.buffer[self.cursor.y].pop(self.columns, None)
 
+    # What scrolls moves under the cursor.
     def scroll_up(self, count=None, **kwargs):
         top, bottom = self.margins or (0, self.lines - 1)
-        y, self.cursor.y = self.cursor.y, bottom
+        place = self.cursor.x, self.cursor.y
+        self.cursor.y = bottom
         for _ in range(min(count or 1, bottom + 1 - top)):
             self.index()
-        self.cursor.y = y
+        self.cursor.x, self.cursor.y = place
 
     def scroll_down(self, count=None, **kwargs):
         top, _ = self.margins or (0, self.lines - 1)
-        y, self.cursor.y = self.cursor.y, top
+        place = self.cursor.x, self.cursor.y
+        self.cursor.y = top
         for _ in range(count or 1):
             self.reverse_index()
-        self.cursor.y = y
+        self.cursor.x, self.cursor.y = place
 
     def save(self, *args, **kwargs):
         self.save_cursor()
