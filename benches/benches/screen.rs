@@ -56,6 +56,10 @@ fn road(bytes: &[u8], redactor: &Redactor) -> usize {
 
 fn screen(c: &mut Criterion) {
     let redactor = Redactor::builder().build().expect("the built-in rules are sound");
+    // Assembled from parts: what no scanner takes for a secret, and no line holds.
+    let known = (0..20).map(|at| ["value", "known", "to", "this", "job"].join(&format!("{at}x")));
+    let knowing = known.fold(Redactor::builder(), |builder, value| builder.known_secret(value));
+    let knowing = knowing.build().expect("the built-in rules are sound");
     let burst = recordings::load("lines-200k.pipe").bytes_of(Stream::Out);
     for (name, bytes) in [("build output", build_output()), ("a burst of plain lines", burst)] {
         let mut group = c.benchmark_group(name);
@@ -81,6 +85,16 @@ fn screen(c: &mut Criterion) {
         });
         group.bench_function("screen, redact, classify", |b| {
             b.iter(|| road(black_box(&bytes), &redactor))
+        });
+        group.bench_function("screen, redact, classify, 20 known values", |b| {
+            b.iter(|| road(black_box(&bytes), &knowing))
+        });
+        group.bench_function("screen of a terminal alone", |b| {
+            b.iter(|| {
+                let mut length = 0;
+                Screen::pty(24, 80).push(black_box(&bytes), &mut |line| length += line.text.len());
+                length
+            });
         });
         group.finish();
     }

@@ -16,6 +16,8 @@ pub(crate) trait Sink {
     fn csi(&mut self, first: u16, second: u16, private: bool, action: u8);
     /// A complete two-byte escape.
     fn escape(&mut self, byte: u8);
+    /// The character set of a slot is another one; only a screen minds.
+    fn charset(&mut self, _slot: u8, _set: u8) {}
     /// So many bytes of text were beyond what is kept.
     fn beyond(&mut self, bytes: u64);
 }
@@ -71,6 +73,11 @@ impl Ansi {
     pub(crate) fn push(&mut self, mut bytes: &[u8], sink: &mut impl Sink) {
         while let Some(&byte) = bytes.first() {
             if !self.sequence.is_empty() {
+                if byte >= 0x80 && !matches!(self.kind, Kind::Osc | Kind::String) {
+                    // No sequence holds such a byte: this one is over, and the byte is text.
+                    self.drop_sequence();
+                    continue;
+                }
                 self.in_sequence(byte, sink);
                 bytes = &bytes[1..];
                 continue;
@@ -82,9 +89,19 @@ impl Ansi {
                 continue;
             }
             let run = bytes.iter().position(|&b| b < 0x20 || b == 0x7f).unwrap_or(bytes.len());
+            let run = control_character(&bytes[..run]).unwrap_or(run);
             let (text, rest) = bytes.split_at(run);
             self.decode(text, rest.is_empty(), sink);
+            if let [0xc2, second, rest @ ..] = rest {
+                self.control_character(*second, sink);
+                bytes = rest;
+                continue;
+            }
             let Some(&byte) = rest.first() else { return };
+            if let Some(length) = colour(rest) {
+                bytes = &rest[length..];
+                continue;
+            }
             if byte == 0x1b {
                 self.sequence.push(byte);
                 self.kind = Kind::Escape;
@@ -123,6 +140,11 @@ impl Ansi {
     fn complete_character(&mut self, byte: u8, sink: &mut impl Sink) -> bool {
         self.character.push(byte);
         match std::str::from_utf8(&self.character) {
+            Ok(_) if control_character(&self.character).is_some() => {
+                self.character.clear();
+                self.control_character(byte, sink);
+                true
+            }
             Ok(text) => {
                 visible(text, sink);
                 self.character.clear();
@@ -134,6 +156,16 @@ impl Ansi {
                 sink.text("\u{fffd}");
                 false
             }
+        }
+    }
+
+    /// A control character beyond ASCII, by its second byte: the two that begin a control sequence and a title.
+    /// The others do nothing on most terminals, and are not shown.
+    fn control_character(&mut self, second: u8, sink: &mut impl Sink) {
+        if matches!(second, 0x9b | 0x9d) {
+            self.sequence.push(0x1b);
+            self.kind = Kind::Escape;
+            self.in_sequence(second - 0x40, sink);
         }
     }
 
@@ -185,7 +217,14 @@ impl Ansi {
                 self.drop_sequence();
                 return sink.escape(byte);
             }
-            (0x30..=0x7e, Kind::Intermediate) => return self.drop_sequence(),
+            (0x30..=0x7e, Kind::Intermediate) => {
+                if let [_, slot] = *self.sequence {
+                    sink.charset(slot, byte);
+                }
+                return self.drop_sequence();
+            }
+            // Colours are most of what is written, and change no text.
+            (b'm', Kind::Csi) => return self.drop_sequence(),
             (0x40..=0x7e, Kind::Csi) => {
                 let mut csi = Csi(None);
                 let mut parser = Parser::new();
@@ -224,6 +263,23 @@ impl Perform for Csi {
             self.0 = Some((numbers.next().unwrap_or(0), numbers.next().unwrap_or(0), private));
         }
     }
+}
+
+/// Where in a run the first control character beyond ASCII stands (U+0080 to U+009F).
+fn control_character(run: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(0xc2, run).find(|&at| matches!(run.get(at + 1), Some(0x80..=0x9f)))
+}
+
+/// The length of the colour sequence that `bytes` begin with, if it is whole.
+pub(crate) fn colour(bytes: &[u8]) -> Option<usize> {
+    /// Longer ones take the long road.
+    const LONGEST: usize = 64;
+    let rest = bytes.strip_prefix(b"\x1b[")?;
+    let length = rest
+        .iter()
+        .take(LONGEST)
+        .position(|&b| !matches!(b, b'0'..=b'9' | b';' | b':'))?;
+    (rest[length] == b'm').then_some(length + 3)
 }
 
 /// Passes on what a person can see of `text`.
@@ -266,4 +322,21 @@ pub(crate) fn plain(line: &[u8]) -> Option<&str> {
     }
     let text = std::str::from_utf8(line).ok()?;
     (high < 0x80 || !text.chars().any(is_hidden)).then_some(text)
+}
+
+/// Writes to `out` what a line of text and colours says; false when there is more to it than that.
+pub(crate) fn coloured(mut line: &[u8], out: &mut String) -> bool {
+    out.clear();
+    loop {
+        let at = memchr::memchr(0x1b, line).unwrap_or(line.len());
+        let Some(text) = plain(&line[..at]) else { return false };
+        out.push_str(text);
+        if at == line.len() {
+            return true;
+        }
+        let Some(length) = colour(&line[at..]) else {
+            return false;
+        };
+        line = &line[at + length..];
+    }
 }

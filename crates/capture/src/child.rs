@@ -116,12 +116,11 @@ enum Reach {
     Child(Pid),
 }
 
-/// Starts a command on two pipes, or on a pseudo-terminal of its own.
-pub(crate) fn start(command: &Command, pty: bool) -> Result<Started> {
-    if pty {
-        start_on_pty(command)
-    } else {
-        start_on_pipes(command)
+/// Starts a command on two pipes, or on a pseudo-terminal of its own of so many rows and columns.
+pub(crate) fn start(command: &Command, pty: Option<(u16, u16)>) -> Result<Started> {
+    match pty {
+        Some(size) => start_on_pty(command, size),
+        None => start_on_pipes(command),
     }
 }
 
@@ -172,7 +171,7 @@ pub(crate) fn pty_size() -> (u16, u16) {
     }
 }
 
-fn start_on_pty(command: &Command) -> Result<Started> {
+fn start_on_pty(command: &Command, (rows, columns): (u16, u16)) -> Result<Started> {
     let gave_none = |error: pty_process::Error| Error::System {
         what: "pseudo-terminal",
         source: match error {
@@ -181,7 +180,6 @@ fn start_on_pty(command: &Command) -> Result<Started> {
         },
     };
     let (pty, pts) = pty_process::open().map_err(gave_none)?;
-    let (rows, columns) = pty_size();
     pty.resize(pty_process::Size::new(rows, columns)).map_err(gave_none)?;
     let mut start = pty_process::Command::new(&command.program)
         .args(&command.args)
@@ -256,11 +254,28 @@ impl Running {
         let _ = sent;
     }
 
-    /// Our terminal has another size now.
-    pub(crate) fn resize(&self) {
-        if let Some(terminal) = &self.terminal {
-            terminal.resize();
+    /// Stops with the command, and goes on with it when somebody says so.
+    pub(crate) fn stop(&self) {
+        let group = match self.reach {
+            Reach::Group(group) => Some(group),
+            // A terminal's key stops all who share it; whoever resumes us resumes them.
+            Reach::Child(_) => None,
+        };
+        if let Some(group) = group {
+            let _ = kill_process_group(group, Signal::TSTP);
         }
+        // The signal itself was taken by our listener; this one nobody can.
+        let _ = kill_process(rustix::process::getpid(), Signal::STOP);
+        if let Some(group) = group {
+            let _ = kill_process_group(group, Signal::CONT);
+        }
+    }
+
+    /// Our terminal has another size now; none when the command has no pseudo-terminal.
+    pub(crate) fn resize(&self) -> Option<(u16, u16)> {
+        let terminal = self.terminal.as_ref()?;
+        terminal.resize();
+        Some(pty_size())
     }
 
     /// Carries what is typed to the pseudo-terminal, for as long as it is polled; never ends without one.
@@ -394,6 +409,9 @@ fn read_keys(stop: &AtomicBool, keys: &mpsc::Sender<Vec<u8>>) {
 pub(crate) struct Signals {
     listening: Vec<(Signal, tokio::signal::unix::Signal)>,
     window: tokio::signal::unix::Signal,
+    stop: tokio::signal::unix::Signal,
+    /// Never asked: a spool that may not grow is an error of a write, and must not end us.
+    _file_too_large: tokio::signal::unix::Signal,
 }
 
 /// What came.
@@ -401,6 +419,7 @@ pub(crate) struct Signals {
 pub(crate) enum Heard {
     PassOn(Signal),
     Resized,
+    Stopped,
 }
 
 impl Signals {
@@ -426,6 +445,8 @@ impl Signals {
         Ok(Self {
             listening,
             window: signal(SignalKind::window_change()).map_err(failed)?,
+            stop: signal(SignalKind::from_raw(Signal::TSTP.as_raw())).map_err(failed)?,
+            _file_too_large: signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map_err(failed)?,
         })
     }
 
@@ -436,6 +457,9 @@ impl Signals {
                 if listener.poll_recv(context).is_ready() {
                     return std::task::Poll::Ready(Heard::PassOn(*which));
                 }
+            }
+            if self.stop.poll_recv(context).is_ready() {
+                return std::task::Poll::Ready(Heard::Stopped);
             }
             self.window.poll_recv(context).map(|_| Heard::Resized)
         })

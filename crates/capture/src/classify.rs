@@ -1,6 +1,9 @@
 //! Known noise, told by the clean text of one line alone. Noise is stored like any line; a page may fold it.
 
+use std::sync::LazyLock;
+
 use log_model::Class;
+use memchr::memmem::Finder;
 
 /// The class of a line, or none for a line like any other.
 ///
@@ -17,19 +20,127 @@ pub fn classify(text: &str) -> Option<Class> {
     let Some(&first) = text.as_bytes().first() else {
         return Some(Class::Blank);
     };
-    // Only a few beginnings and marks lead anywhere, so that most lines cost one look at their first byte and a
-    // search for a percent sign.
-    let class = match first {
-        b'n' | b'N' => npm(text).or_else(|| sentence(text)),
-        b'[' if text.starts_with("[notice] ") => Some(Class::Notice),
-        b'D' | b'w' | b'W' | b'(' => deprecated(text).or_else(|| sentence(text)),
-        b'0'..=b'9' => funding(text).or_else(|| notice(text)),
-        b'r' if text.starts_with("run `npm fund`") || text.starts_with("run \"npm fund\"") => Some(Class::Funding),
-        b'A'..=b'Z' | b'a'..=b'z' => notice(text).or_else(|| sentence(text)),
-        _ => None,
-    };
-    let class = class.or_else(|| is_progress(text, first).then_some(Class::Progress))?;
-    (!is_serious(text)).then_some(class)
+    if let Some(class) = by_beginning(text, first) {
+        // What a package says of its own end is its author's text, whatever words it uses.
+        let stays = class == Class::Deprecated || !is_serious(text);
+        return stays.then_some(class);
+    }
+    // Most lines cost one look at their first byte, a search for a few words and one for a percent sign.
+    let class = deprecated(text, first)
+        .or_else(|| funding(text, first))
+        .or_else(|| telemetry(text, first))
+        .or_else(|| is_progress(text, first).then_some(Class::Progress))?;
+    (class == Class::Deprecated || !is_serious(text)).then_some(class)
+}
+
+/// Lines told by how they begin, in the order of their first byte; of several that fit, any gives the same class.
+const BEGINNINGS: &[(&str, Class)] = &[
+    // Node and its hints.
+    ("(Use `node --trace-deprecation", Class::Deprecated),
+    ("(Use `node --trace-warnings", Class::Notice),
+    // git, apt, wget.
+    ("(Reading database ...", Class::Progress),
+    ("<s> [webpack.Progress] ", Class::Progress),
+    // docker compose and buildkit: the head of a display that is drawn again and again.
+    ("=> => extracting sha256:", Class::Progress),
+    ("=> => sha256:", Class::Progress),
+    ("=> => transferring ", Class::Progress),
+    // core-js and others ask for support after they were installed.
+    ("> https://boosty.to/", Class::Funding),
+    ("> https://opencollective.com/", Class::Funding),
+    ("> https://patreon.com/", Class::Funding),
+    ("> https://www.patreon.com/", Class::Funding),
+    ("A new release of ", Class::Notice),
+    ("A new version of ", Class::Notice),
+    ("Astro collects anonymous", Class::Telemetry),
+    (
+        "Attention: Next.js now collects completely anonymous telemetry",
+        Class::Telemetry,
+    ),
+    ("Browserslist: caniuse-lite is outdated", Class::Notice),
+    ("Browserslist: browsers data (caniuse-lite) is", Class::Notice),
+    ("DEPRECATED:", Class::Deprecated),
+    ("DEPRECATION WARNING", Class::Deprecated),
+    ("DEPRECATION:", Class::Deprecated),
+    ("Deprecation Warning", Class::Deprecated),
+    ("DeprecationWarning:", Class::Deprecated),
+    ("Dload  Upload   Total   Spent    Left  Speed", Class::Progress),
+    ("Gatsby collects anonymous", Class::Telemetry),
+    ("Love nodemon? You can now support the project", Class::Funding),
+    ("NPM notice", Class::Notice),
+    ("Nuxt collects completely anonymous", Class::Telemetry),
+    ("Progress: resolved ", Class::Progress),
+    ("RUNS  ", Class::Progress),
+    (
+        "Storybook now collects completely anonymous telemetry",
+        Class::Telemetry,
+    ),
+    ("Thank you for using core-js", Class::Funding),
+    (
+        "The project needs your help! Please consider supporting of core-js",
+        Class::Funding,
+    ),
+    ("This information is used to shape Next.js' roadmap", Class::Telemetry),
+    (
+        "Turborepo now collects completely anonymous telemetry",
+        Class::Telemetry,
+    ),
+    ("Update available! ", Class::Notice),
+    ("Use the `composer fund` command", Class::Funding),
+    ("WARNING: You are using pip version", Class::Notice),
+    ("Welcome to .NET! Telemetry", Class::Telemetry),
+    (
+        "Why you should do it regularly: https://github.com/browserslist/",
+        Class::Notice,
+    ),
+    (
+        "You can learn more, including how to opt-out if you'd not like to participate in this anonymous program",
+        Class::Telemetry,
+    ),
+    ("You should consider upgrading via the ", Class::Notice),
+    ("[+] Running ", Class::Progress),
+    ("[notice] ", Class::Notice),
+    ("computing gzip size (", Class::Progress),
+    ("hint: Using 'master' as the name for the initial branch", Class::Notice),
+    ("https://nextjs.org/telemetry", Class::Telemetry),
+    ("info Visit https://yarnpkg.com/", Class::Notice),
+    ("npm WARN deprecated ", Class::Deprecated),
+    ("npm fund ", Class::Funding),
+    ("npm notice", Class::Notice),
+    ("npm warn deprecated ", Class::Deprecated),
+    ("npx update-browserslist-db@latest", Class::Notice),
+    ("rendering chunks (", Class::Progress),
+    ("run \"npm fund\"", Class::Funding),
+    ("run `npm fund`", Class::Funding),
+    ("transforming (", Class::Progress),
+    ("warning: deprecated ", Class::Deprecated),
+    // The box in which pnpm tells of a newer one.
+    ("│   Changelog: https://pnpm.io", Class::Notice),
+    ("│   To update, run: ", Class::Notice),
+    ("│   Update available! ", Class::Notice),
+];
+
+/// Where in the table the beginnings with each first byte are.
+const BY_FIRST: [(u8, u8); 256] = {
+    let mut places = [(0, 0); 256];
+    let mut at = 0;
+    while at < BEGINNINGS.len() {
+        let first = BEGINNINGS[at].0.as_bytes()[0] as usize;
+        if places[first].1 == 0 {
+            places[first].0 = at as u8;
+        }
+        places[first].1 = at as u8 + 1;
+        at += 1;
+    }
+    places
+};
+
+fn by_beginning(text: &str, first: u8) -> Option<Class> {
+    let (from, to) = BY_FIRST[usize::from(first)];
+    let (_, class) = BEGINNINGS[usize::from(from)..usize::from(to)]
+        .iter()
+        .find(|(beginning, _)| text.starts_with(beginning))?;
+    Some(*class)
 }
 
 /// Whether a line speaks of a failure, or of something a person has to decide.
@@ -50,89 +161,99 @@ fn is_serious(text: &str) -> bool {
     WORDS.iter().any(|word| lower.contains(word))
         // "errors: 0" in a progress display is no failure, but it is rarer than a failure is grave.
         || lower.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| matches!(word, "error" | "errors" | "err" | "failed" | "fail" | "failure"))
-            && !lower.contains("deprecat")
 }
 
-fn npm(text: &str) -> Option<Class> {
-    let rest = text.strip_prefix("npm ").or_else(|| text.strip_prefix("NPM "))?;
-    let (level, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-    match level {
-        "notice" => Some(Class::Notice),
-        "warn" | "WARN" if rest.trim_start().starts_with("deprecated ") => Some(Class::Deprecated),
-        "fund" => Some(Class::Funding),
-        _ => None,
-    }
-}
-
-fn deprecated(text: &str) -> Option<Class> {
-    let found = text.starts_with("DEPRECATION:")
-        || text.starts_with("DEPRECATED:")
-        || text.starts_with("DeprecationWarning:")
-        || text.starts_with("Deprecation Warning")
-        || text.starts_with("warning: deprecated ")
-        // Node: `(node:4711) [DEP0040] DeprecationWarning: …` and the hint that follows it.
-        || text.starts_with("(node:") && text.contains("DeprecationWarning:")
-        || text.starts_with("(Use `node --trace-deprecation")
+fn deprecated(text: &str, first: u8) -> Option<Class> {
+    let found = match first {
+        // Node: `(node:4711) [DEP0040] DeprecationWarning: …`.
+        b'(' => text.starts_with("(node:") && text.contains("DeprecationWarning:"),
         // pnpm: `WARN  deprecated glob@7.1.3: …` and `WARN  5 deprecated subdependencies found: …`.
-        || text.strip_prefix("WARN").map(str::trim_start).is_some_and(|rest| {
-            rest.starts_with("deprecated ") || rest.contains(" deprecated subdependencies found")
-        })
+        b'W' => text
+            .strip_prefix("WARN")
+            .map(str::trim_start)
+            .is_some_and(|rest| rest.starts_with("deprecated ") || rest.contains(" deprecated subdependencies found")),
         // yarn: `warning left-pad@1.3.0: use String.prototype.padStart()`, with the chain of who wants it.
-        || text.strip_prefix("warning ").is_some_and(|rest| {
+        b'w' => text.strip_prefix("warning ").is_some_and(|rest| {
             rest.split_once(": ").is_some_and(|(packages, words)| {
                 packages.split(" > ").all(|package| !package.contains(' '))
                     && packages.contains('@')
                     && (words.to_ascii_lowercase().contains("deprecat") || words.contains("no longer supported"))
             })
-        });
+        }),
+        _ => false,
+    };
     found.then_some(Class::Deprecated)
 }
 
-fn funding(text: &str) -> Option<Class> {
+fn funding(text: &str, first: u8) -> Option<Class> {
+    if !first.is_ascii_digit() {
+        return None;
+    }
     let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    (rest.starts_with(" packages are looking for funding") || rest.starts_with(" package is looking for funding"))
-        .then_some(Class::Funding)
+    let rest = rest
+        .strip_prefix(" packages ")
+        .or_else(|| rest.strip_prefix(" package "))?;
+    (rest.starts_with("are looking for funding")
+        || rest.starts_with("is looking for funding")
+        || rest.starts_with("you are using are looking for funding"))
+    .then_some(Class::Funding)
 }
 
-fn notice(text: &str) -> Option<Class> {
-    let found = text.starts_with("A new release of ")
-        || text.starts_with("Update available! ")
-        || text.starts_with("info Visit https://yarnpkg.com/")
-        || text.starts_with("hint: Using 'master' as the name for the initial branch");
-    found.then_some(Class::Notice)
-}
-
-/// What tools say of the usage data they collect, sentence by sentence.
-fn sentence(text: &str) -> Option<Class> {
-    const BEGINNINGS: [&str; 9] = [
-        "Attention: Next.js now collects completely anonymous telemetry",
-        "This information is used to shape Next.js' roadmap",
-        "You can learn more, including how to opt-out if you'd not like to participate in this anonymous program",
-        "https://nextjs.org/telemetry",
-        "Nuxt collects completely anonymous",
-        "Astro collects anonymous",
-        "Gatsby collects anonymous",
-        "Storybook now collects completely anonymous telemetry",
-        "Welcome to .NET! Telemetry",
-    ];
-    let found = BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
-        || text.contains("anonymous telemetry")
-        || text.contains("anonymous usage data")
-        || text.contains("anonymous usage statistics");
-    found.then_some(Class::Telemetry)
+/// What tools say of the usage data they collect, told by a few words wherever they stand.
+fn telemetry(text: &str, first: u8) -> Option<Class> {
+    if !first.is_ascii_alphabetic() {
+        return None;
+    }
+    static ANONYMOUS: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("anonymous "));
+    let at = ANONYMOUS.find(text.as_bytes())?;
+    let rest = &text[at + "anonymous ".len()..];
+    ["telemetry", "usage data", "usage statistics"]
+        .iter()
+        .any(|word| rest.starts_with(word))
+        .then_some(Class::Telemetry)
 }
 
 fn is_progress(text: &str, first: u8) -> bool {
-    match first {
-        b'P' if text.starts_with("Progress: resolved ") => return true,
-        b'<' if text.starts_with("<s> [webpack.Progress] ") => return true,
-        b't' if text.starts_with("transforming (") => return true,
+    let told = match first {
+        b'#' | b'0'..=b'9' | b'a'..=b'f' if is_layer(text) => true,
+        b'0'..=b'9' => is_curl(text),
+        b'%' => text.starts_with("% Total    % Received % Xferd"),
+        // cargo: `Building [=====>      ] 19/56: zerocopy, syn`; pnpm: `Downloading foo@1.2.3: 1.2 MB/3.4 MB`.
+        b'B' | b'C' | b'D' => is_drawn_between_brackets(text) || is_transfer(text),
+        b'[' => is_drawn_between_brackets(text) || is_build(text),
+        b'-' => text.bytes().take_while(|&b| b == b'-').count() >= 10 && text.contains('/') && text.contains(" eta "),
         // Braille patterns: what nearly every spinner turns with.
-        0xe2 if text.starts_with(|c| ('\u{2801}'..='\u{28ff}').contains(&c)) => return true,
-        _ => {}
-    }
+        0xe2 => text.starts_with(|c| ('\u{2801}'..='\u{28ff}').contains(&c)) || begins_with_bar(text),
+        _ => false,
+    };
+    told || has_percentage(text)
+}
+
+/// A number of percent beside what says that it will grow.
+fn has_percentage(text: &str) -> bool {
+    const GIT: [&str; 9] = [
+        "Counting objects:",
+        "Compressing objects:",
+        "Receiving objects:",
+        "Resolving deltas:",
+        "Updating files:",
+        "Writing objects:",
+        "Unpacking objects:",
+        "Checking out files:",
+        "Filtering content:",
+    ];
+    const WEBPACK: [&str; 7] = [
+        "setup",
+        "building",
+        "sealing",
+        "emitting",
+        "done plugins",
+        "cache ",
+        "compiling",
+    ];
+
     let Some(percent) = memchr::memchr(b'%', text.as_bytes()) else {
-        return is_layer(text);
+        return false;
     };
     let before = text[..percent].trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     if before.len() == percent {
@@ -140,21 +261,70 @@ fn is_progress(text: &str, first: u8) -> bool {
     }
     let after = &text[percent + 1..];
     let before = before.trim_end();
-    // git: `Receiving objects:  10% (191/1906)`; apt: `(Reading database ... 5%`.
-    const GIT: [&str; 6] = [
-        "Counting objects:",
-        "Compressing objects:",
-        "Receiving objects:",
-        "Resolving deltas:",
-        "Updating files:",
-        "Writing objects:",
-    ];
-    before.starts_with("(Reading database ...")
-        || GIT.iter().any(|stage| before.ends_with(stage))
+    if before.is_empty() {
+        let stage = after.trim_start();
+        return stage.is_empty()
+            || WEBPACK.iter().any(|known| stage.starts_with(known))
+            || is_bar(after)
+            || after.starts_with('|');
+    }
+    GIT.iter().any(|stage| before.ends_with(stage))
         // tqdm and its kin: a bar right behind or before the number.
         || after.starts_with('|')
         || is_bar(after)
         || is_bar(before)
+}
+
+/// Something drawn between brackets, ten columns at least, with or without a word before.
+fn is_drawn_between_brackets(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('[').or_else(|| {
+        text.split_once(" [")
+            .filter(|(word, _)| word.bytes().all(|b| b.is_ascii_alphabetic()))
+            .map(|(_, rest)| rest)
+    }) else {
+        return false;
+    };
+    let Some((inside, _)) = rest.split_once(']') else {
+        return false;
+    };
+    // Ten columns of something drawn, or many of nothing yet.
+    inside.len() >= 10
+        && (inside.len() >= 20 || inside.contains(['#', '=', '-', '.', '>', '█', '░']))
+        && inside
+            .chars()
+            .all(|c| matches!(c, '#' | '=' | '-' | '.' | '>' | ' ' | '█' | '░' | '⠂'))
+}
+
+/// The head of a build's display, `[+] Building 12.3s (5/9)`, until it is finished.
+fn is_build(text: &str) -> bool {
+    text.starts_with("[+] Building ") && !text.contains("FINISHED")
+}
+
+/// `Downloading registry.example/typescript@5.9.2: 1.2 MB/3.4 MB`, until it is done.
+fn is_transfer(text: &str) -> bool {
+    text.starts_with("Downloading ") && text.contains("B/") && !text.ends_with(", done")
+}
+
+/// A row of curl's table: twelve columns, three of them times.
+fn is_curl(text: &str) -> bool {
+    let mut columns = text.split_ascii_whitespace();
+    let is_time = |column: Option<&str>| {
+        column.is_some_and(|c| {
+            c.len() >= 7
+                && c.bytes()
+                    .all(|b| b.is_ascii_digit() || matches!(b, b':' | b'-' | b'd' | b'h'))
+        })
+    };
+    columns.nth(7).is_some() && is_time(columns.next()) && is_time(columns.next()) && is_time(columns.next())
+}
+
+/// pip's: a bar first, then how much of how much.
+fn begins_with_bar(text: &str) -> bool {
+    let bar = text
+        .chars()
+        .take_while(|c| matches!(c, '━' | '╸' | '╺' | '█' | '░' | '▉'..='▏'))
+        .count();
+    bar >= 10 && text.contains('/')
 }
 
 /// A bar drawn of blocks or marks, three at least: `[####......]`, `████░░`, `[===>   ]`, `━━━━`.
@@ -176,8 +346,8 @@ fn is_bar(text: &str) -> bool {
 
 /// A container layer on its way: `a1b2c3d4e5f6: Downloading [==>  ] 1.2MB/3.4MB`, `#5 sha256:… 1.2MB / 3.4MB`.
 fn is_layer(text: &str) -> bool {
-    if let Some((layer, state)) = text.split_once(": ")
-        && layer.len() == 12
+    if let Some((layer, state)) = text.split_at_checked(12)
+        && let Some(state) = state.strip_prefix(": ")
         && layer.bytes().all(|b| b.is_ascii_hexdigit())
     {
         const STATES: [&str; 7] = [
@@ -206,6 +376,16 @@ mod tests {
     }
 
     #[test]
+    fn the_table_is_in_order() {
+        assert!(BEGINNINGS.len() < 255);
+        assert!(
+            BEGINNINGS
+                .windows(2)
+                .all(|pair| pair[0].0.as_bytes()[0] <= pair[1].0.as_bytes()[0])
+        );
+    }
+
+    #[test]
     fn a_line_without_a_visible_character_is_blank() {
         check(Some(Class::Blank), &["", " ", "\t  ", "\u{a0}"]);
     }
@@ -223,6 +403,9 @@ mod tests {
                 "(node:42) [DEP0040] DeprecationWarning: The `punycode` module is deprecated.",
                 "(Use `node --trace-deprecation ...` to show where the warning was created)",
                 "DEPRECATION: Legacy editable install is deprecated",
+                "DEPRECATION WARNING [import]: Sass @import rules are deprecated",
+                "npm warn deprecated multer@1.4.4: Multer 1.x is impacted by a number of vulnerabilities",
+                "npm warn deprecated thing@1.0.0: fails with an error in its postinstall",
             ],
         );
     }
@@ -235,6 +418,8 @@ mod tests {
                 "npm notice",
                 "npm notice New major version",
                 "[notice] A new release of pip",
+                "│   Update available! 10.1.0 → 10.2.0.   │",
+                "Browserslist: caniuse-lite is outdated. Please run:",
             ],
         );
         check(
@@ -265,6 +450,24 @@ mod tests {
                 "<s> [webpack.Progress] 8% setup compilation",
                 "Progress: resolved 231, reused 0, downloaded 185, added 180, done",
                 "(Reading database ... 5%",
+                "Building [========>                  ] 19/56: zerocopy, syn",
+                "Building [                           ] 0/56",
+                "[###########---------------------] 759/16872",
+                "[..................] / idealTree:app: sill idealTree buildDeps",
+                "━━━━━━━━━━━━━━━━━━━━ 103.4/103.4 kB 338.6 MB/s eta 0:00:00",
+                "---------------------------------------- 0.1/1.3 MB ? eta -:--:--",
+                "100 32.0M  100 32.0M    0     0  15.9M      0  0:00:02  0:00:02 --:--:-- 15.9M",
+                "% Total    % Received % Xferd  Average Speed   Time    Time     Time  Current",
+                "69% building finish",
+                "10% building 0/1 entries 0/0 dependencies 0/0 modules",
+                "[+] Building 12.3s (5/9)",
+                "=> => extracting sha256:0123456789abcdef                    0.3s",
+                "Downloading registry.example/typescript@5.9.2: 1.2 MB/3.4 MB",
+                "Progress: [ 35%] [#####.............]",
+                "Working... ━━━━━━━━╺━━━━━━━━━━━  45% 0:00:03",
+                "file.zip   45%[=======>        ]   1.2M  3.1MB/s",
+                "RUNS  src/app.test.ts",
+                "computing gzip size (3)...",
                 "⠙ Resolving dependencies",
                 "[########......] 57% of packages",
                 "a1b2c3d4e5f6: Downloading [==>   ]  1.2MB/3.4MB",
@@ -301,6 +504,15 @@ mod tests {
                 "width: 100%;",
                 "%",
                 "npm warn config optional",
+                "[+] Building 35.2s (9/9) FINISHED",
+                "[1/4] Resolving packages...",
+                "[ OK ] 3 of 4",
+                "Building dependency tree...",
+                "Downloading flask-3.1.3-py3-none-any.whl (103 kB)",
+                "Downloaded serde v1.0.229",
+                "sxE                                          [ 97%]",
+                "100% of what was asked for",
+                "Compiling serde v1.0.229",
                 "The deprecated module was removed",
             ],
         );

@@ -54,6 +54,11 @@ impl Editor {
 
 impl Sink for Editor {
     fn text(&mut self, text: &str) {
+        if self.column + text.len() <= self.limit && text.is_ascii() {
+            self.row.put_ascii(self.column, text);
+            self.column += text.len();
+            return;
+        }
         for c in text.chars() {
             self.column = self.row.put(self.column, c, self.limit);
         }

@@ -113,6 +113,7 @@ impl Report {
 /// Something for the task that reads output through.
 enum Input {
     Bytes(Source, Vec<u8>),
+    Size(u16, u16),
     Phase(Option<Phase>),
     Event(LogEvent),
     End(Option<Ending>),
@@ -121,9 +122,16 @@ enum Input {
 /// A running capture: takes output in whatever pieces it comes, hides secrets, and sees to it that every line reaches
 /// the store once, in order, or waits on disk until it can.
 ///
-/// The order of pieces given one after the other is kept. Needs a tokio runtime. Dropping a capture without
-/// [`finish`](Self::finish) stops it where it is: what waits in memory is lost, and the job's next run puts a gap
-/// in its place.
+/// The order of pieces given one after the other is kept. Needs a tokio runtime.
+///
+/// # Cancel safety
+/// Every call can be dropped. One that takes a piece, an entry or a size and was dropped has taken nothing; one that
+/// returned has taken all of it, and what was taken is read through and delivered whatever is dropped later, except
+/// the capture itself. [`stage_started`](Self::stage_started) has two steps and says what lies between them.
+/// Dropping a capture without [`finish`](Self::finish), or the future of `finish`, stops it where it is: what waits
+/// in memory is lost, what was spooled waits on disk, and the job's next run puts a gap in the place of the rest.
+///
+/// A service with a remote sandbox is shown whole in `examples/remote_sandbox.rs`.
 ///
 /// ```
 /// # #[tokio::main]
@@ -211,6 +219,11 @@ impl Capture {
         if !bytes.is_empty() {
             self.send(Input::Bytes(source, bytes.to_vec())).await;
         }
+    }
+
+    /// The pseudo-terminal that standard output comes from has another size: rows and columns.
+    pub async fn resize(&self, rows: u16, columns: u16) {
+        self.send(Input::Size(rows, columns)).await;
     }
 
     /// Where secrets are registered while it runs; they are hidden from the next line on.
@@ -301,6 +314,7 @@ impl Reading {
             };
             match input {
                 Some(Input::Bytes(source, bytes)) => self.read(source, &bytes).await,
+                Some(Input::Size(rows, columns)) => self.stdout.resize(rows, columns),
                 Some(Input::Phase(phase)) => {
                     self.finish_lines().await;
                     self.stdout.set_phase(phase.clone());

@@ -25,11 +25,13 @@ mod ansi;
 mod row;
 
 mod editor;
+mod settle;
 mod window;
 
 mod screen;
 
 mod classify;
+mod moments;
 mod recorder;
 
 mod batcher;

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use log_model::{LogEvent, Phase, Recorded, Source, Timestamp};
+use log_model::{Class, LogEvent, Phase, Recorded, Source, Timestamp};
 use redact::{Scrubbed, Scrubber};
 
 use crate::classify::classify;
+use crate::moments::Moments;
 use crate::screen::{Line, SCAN_LIMIT, Screen};
+use crate::settle::Settled;
 
 /// How much of a line is stored, in bytes: more than a person reads, and little enough for a page of 200 lines.
 pub const DISPLAY_LIMIT: usize = 8 * 1024;
@@ -52,6 +54,7 @@ pub struct Recorder {
     /// When the last bytes came, while some of them wait for a quiet moment.
     waiting_since: Option<Timestamp>,
     quiet: Duration,
+    moments: Moments,
 }
 
 /// What happens to a clean line; apart from the screen, because the screen lends its line while this works on it.
@@ -84,6 +87,7 @@ impl Recorder {
             },
             waiting_since: None,
             quiet: options.quiet,
+            moments: Moments::default(),
         }
     }
 
@@ -94,15 +98,45 @@ impl Recorder {
 
     /// Feeds bytes as they were read at `now`; complete lines are appended to `out`.
     pub fn push(&mut self, bytes: &[u8], now: Timestamp, out: &mut Vec<Recorded>) {
+        self.settle(now, out);
         let lines = &mut self.lines;
         self.screen.push(bytes, &mut |line| lines.record(line, now, out));
         if !bytes.is_empty() {
             self.waiting_since = Some(now);
+            if self.screen.is_window() {
+                self.moments.pushed(now, self.quiet, self.screen.waits());
+            }
         }
+    }
+
+    /// Records the rows of a pseudo-terminal that are settled by now.
+    fn settle(&mut self, now: Timestamp, out: &mut Vec<Recorded>) {
+        while let Some(what) = self.moments.next(now) {
+            if what == Settled::All {
+                let unfinished = self.screen.unfinished();
+                let harmless = unfinished.trim().is_empty() || classify(unfinished) == Some(Class::Progress);
+                if !harmless && self.lines.scrubber.scrub_unfinished("", unfinished).is_none() {
+                    continue;
+                }
+            }
+            let lines = &mut self.lines;
+            self.screen.settle(what, &mut |line| lines.record(line, now, out));
+            self.moments.looked(now, self.screen.waits());
+        }
+    }
+
+    /// The pseudo-terminal has another size.
+    pub fn resize(&mut self, rows: u16, columns: u16) {
+        self.screen.resize(rows, columns);
     }
 
     /// When [`tick`](Self::tick) has something to do, unless more bytes come first.
     pub fn due(&self) -> Option<Timestamp> {
+        let quiet = self.quiet_due();
+        [quiet, self.moments.due()].into_iter().flatten().min()
+    }
+
+    fn quiet_due(&self) -> Option<Timestamp> {
         self.waiting_since.map(|since| since.plus(self.quiet))
     }
 
@@ -110,7 +144,8 @@ impl Recorder {
     ///
     /// What could still become part of a secret stays until its newline; see [`Scrubber::scrub_unfinished`].
     pub fn tick(&mut self, now: Timestamp, out: &mut Vec<Recorded>) {
-        if self.due().is_none_or(|due| now < due) {
+        self.settle(now, out);
+        if self.quiet_due().is_none_or(|due| now < due) {
             return;
         }
         self.waiting_since = None;
@@ -161,7 +196,9 @@ impl Lines {
     fn record(&mut self, line: Line<'_>, now: Timestamp, out: &mut Vec<Recorded>) {
         let scrubbed = if line.continues {
             let flushed = std::mem::take(&mut self.flushed);
-            self.scrubber.scrub_after(&flushed, line.text)
+            // A window tells what of a row was shown, a pipe leaves it to be remembered.
+            let before = if line.before.is_empty() { &flushed } else { line.before };
+            self.scrubber.scrub_after(before, line.text)
         } else {
             if !self.flushed.is_empty() && !self.pty {
                 // The flushed line ended where it was.

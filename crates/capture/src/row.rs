@@ -76,6 +76,27 @@ impl Row {
         column + width
     }
 
+    /// Puts characters of one column each, all of them within the limit.
+    pub(crate) fn put_ascii(&mut self, column: usize, text: &str) {
+        let end = column + text.len();
+        if column < self.cells.len() {
+            self.break_pair(column);
+            self.break_pair(end);
+            if !self.marks.is_empty() {
+                self.marks.retain(|&(at, _)| at < column || at >= end);
+            }
+            let over = (self.cells.len() - column).min(text.len());
+            let (first, rest) = text.split_at(over);
+            for (cell, byte) in self.cells[column..].iter_mut().zip(first.bytes()) {
+                *cell = char::from(byte);
+            }
+            self.cells.extend(rest.bytes().map(char::from));
+        } else {
+            self.cells.resize(column, EMPTY);
+            self.cells.extend(text.bytes().map(char::from));
+        }
+    }
+
     /// A character two columns wide that is cut between them is gone, as on a terminal.
     fn break_pair(&mut self, column: usize) {
         if column > 0 && self.cells.get(column) == Some(&HALF) {
@@ -115,7 +136,11 @@ impl Row {
         self.break_pair(column);
         self.break_pair(to);
         self.cells.drain(column..to);
-        self.marks.retain(|&(at, _)| at < column);
+        self.wrapped = false;
+        self.marks.retain(|&(at, _)| at < column || at >= to);
+        for (at, _) in self.marks.iter_mut().filter(|(at, _)| *at >= to) {
+            *at -= to - column;
+        }
     }
 
     /// Makes room for `count` blank columns at `column`; what follows moves right, and out at `limit`.
@@ -126,13 +151,39 @@ impl Row {
         self.break_pair(column);
         let count = count.min(limit.saturating_sub(column));
         self.cells.splice(column..column, std::iter::repeat_n(EMPTY, count));
-        self.cells.truncate(limit);
-        self.marks.retain(|&(at, _)| at < column);
+        if self.cells.len() > limit {
+            self.break_pair(limit);
+            self.cells.truncate(limit);
+        }
+        for (at, _) in self.marks.iter_mut().filter(|(at, _)| *at >= column) {
+            *at += count;
+        }
+        self.marks.retain(|&(at, _)| at < limit);
+    }
+
+    /// Whether a person sees nothing on it.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.beyond_bytes == 0 && self.cells.iter().all(|&c| matches!(c, EMPTY | ' '))
+    }
+
+    /// Whether it is written to up to `column`.
+    pub(crate) fn reaches(&self, column: usize) -> bool {
+        self.cells.len() >= column
+    }
+
+    /// Whether nothing is left on it after something was erased.
+    pub(crate) fn is_erased(&self) -> bool {
+        self.cells.iter().all(|&c| c == EMPTY)
     }
 
     /// Appends the row's text to `out`, and returns the bytes of what was beyond the limit.
     pub(crate) fn write_to(&self, out: &mut String) -> u64 {
-        let used = self.cells.iter().rposition(|&c| c != EMPTY).map_or(0, |last| last + 1);
+        let used = if self.wrapped {
+            // Its text goes on at the margin, wherever it was erased.
+            self.cells.len()
+        } else {
+            self.cells.iter().rposition(|&c| c != EMPTY).map_or(0, |last| last + 1)
+        };
         let shown = |c: char| if c == EMPTY { ' ' } else { c };
         if self.marks.is_empty() {
             out.extend(self.cells[..used].iter().copied().filter(|&c| c != HALF).map(shown));

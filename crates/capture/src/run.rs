@@ -107,7 +107,8 @@ pub async fn run(
     let mut capturing = CaptureOptions::new(options.job);
     capturing.owner = options.owner;
     capturing.phase = options.phase.clone();
-    capturing.pty = options.pty.then(child::pty_size);
+    let pty = options.pty.then(child::pty_size);
+    capturing.pty = pty;
     capturing.spool_dir = options.spool_dir;
     capturing.spool_limit = options.spool_limit;
     capturing.flush_timeout = options.flush_timeout;
@@ -117,7 +118,7 @@ pub async fn run(
     if let Some(phase) = &options.phase {
         capture.stage_started(phase.clone()).await;
     }
-    let (exit, stopped, problem) = match child::start(&command, options.pty)? {
+    let (exit, stopped, problem) = match child::start(&command, pty)? {
         Started::Running(mut running) => {
             let (exit, stopped) = follow(&mut running, &capture, &mut signals, options.quiet).await?;
             (exit, stopped, None)
@@ -167,7 +168,7 @@ async fn follow(running: &mut Running, capture: &Capture, signals: &mut Signals,
         tokio::select! {
             _ = &mut pumps, if pumping => pumping = false,
             status = running.child.wait() => break status,
-            heard = signals.next() => stopped |= pass_on(running, heard),
+            heard = signals.next() => stopped |= pass_on(running, capture, heard).await,
             () = &mut typing => {}
         }
     };
@@ -181,7 +182,7 @@ async fn follow(running: &mut Running, capture: &Capture, signals: &mut Signals,
     while pumping {
         tokio::select! {
             _ = &mut pumps => pumping = false,
-            heard = signals.next() => stopped |= pass_on(running, heard),
+            heard = signals.next() => stopped |= pass_on(running, capture, heard).await,
             () = tokio::time::sleep(Duration::from_millis(20)) => {
                 let spent = ended.elapsed();
                 pumping = !(out.is_over(before.0, spent) && err.is_over(before.1, spent));
@@ -192,14 +193,20 @@ async fn follow(running: &mut Running, capture: &Capture, signals: &mut Signals,
 }
 
 /// Whether it asks for the end.
-fn pass_on(running: &Running, heard: Heard) -> bool {
+async fn pass_on(running: &Running, capture: &Capture, heard: Heard) -> bool {
     match heard {
         Heard::PassOn(signal) => {
             running.signal(signal);
             matches!(signal, Signal::TERM | Signal::INT | Signal::HUP | Signal::QUIT)
         }
         Heard::Resized => {
-            running.resize();
+            if let Some((rows, columns)) = running.resize() {
+                capture.resize(rows, columns).await;
+            }
+            false
+        }
+        Heard::Stopped => {
+            running.stop();
             false
         }
     }

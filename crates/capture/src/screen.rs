@@ -1,7 +1,8 @@
 //! Bytes in, clean lines out: what a person would have seen, and nothing a terminal would have acted on.
 
-use crate::ansi::{Ansi, plain};
+use crate::ansi::{Ansi, coloured, plain};
 use crate::editor::Editor;
+use crate::settle::Settled;
 use crate::window::Window;
 
 /// How much of one line is looked at, in bytes: enough for any line a person reads, and for a secret in it to be
@@ -15,8 +16,10 @@ pub struct Line<'a> {
     pub text: &'a str,
     /// Its full length in bytes, when it was longer than that.
     pub cut: Option<u64>,
-    /// It goes on where a [`Screen::flush`] broke off.
+    /// It goes on where a [`Screen::flush`] broke off, or after what a window showed of it before.
     pub continues: bool,
+    /// On a pseudo-terminal: what was shown of a line that goes on. Together they are the line.
+    pub before: &'a str,
 }
 
 /// One output stream's framing and cleaning. Pure: no clock, no I/O.
@@ -94,6 +97,15 @@ impl Screen {
                             text,
                             cut: None,
                             continues: false,
+                            before: "",
+                        });
+                    }
+                    if coloured(line, &mut self.text) {
+                        return emit(Line {
+                            text: &self.text,
+                            cut: None,
+                            continues: false,
+                            before: "",
                         });
                     }
                 }
@@ -124,6 +136,7 @@ impl Screen {
             text: &self.text,
             cut,
             continues,
+            before: "",
         });
     }
 
@@ -160,9 +173,36 @@ impl Screen {
                 self.continues = true;
             }
             Shape::Window(window) => {
-                window.show();
+                window.settle(Settled::Quiet);
                 drain(window, emit);
             }
+        }
+    }
+
+    /// The rows of a pseudo-terminal that are settled go out; on a pipe there are none, a line goes out by its newline.
+    ///
+    /// Which rows those are can be known of the past only: should the command go back and change one, it goes out again.
+    pub(crate) fn settle(&mut self, what: Settled, emit: &mut impl FnMut(Line<'_>)) {
+        if let Shape::Window(window) = &mut self.shape {
+            window.settle(what);
+            drain(window, emit);
+        }
+    }
+
+    /// Whether complete rows wait to be settled.
+    pub(crate) fn waits(&self) -> bool {
+        matches!(&self.shape, Shape::Window(window) if window.waits())
+    }
+
+    /// Whether it shows a pseudo-terminal.
+    pub(crate) fn is_window(&self) -> bool {
+        matches!(self.shape, Shape::Window(_))
+    }
+
+    /// The pseudo-terminal has another size. What is on the screen is not broken anew.
+    pub fn resize(&mut self, rows: u16, columns: u16) {
+        if let Shape::Window(window) = &mut self.shape {
+            window.resize(rows.into(), columns.into());
         }
     }
 
@@ -183,7 +223,7 @@ impl Screen {
             }
             Shape::Window(window) => {
                 self.ansi.end_line(window);
-                window.leave_all();
+                window.finish();
                 drain(window, emit);
             }
         }
@@ -196,7 +236,8 @@ fn drain(window: &mut Window, emit: &mut impl FnMut(Line<'_>)) {
         emit(Line {
             text: &line.text,
             cut,
-            continues: line.continues,
+            continues: line.before.is_some(),
+            before: line.before.as_deref().unwrap_or_default(),
         });
     }
 }

@@ -1,80 +1,123 @@
 //! The bounded window of rows of a command on a pseudo-terminal: tools there move up and rewrite what they wrote.
 //!
-//! A row is final when it leaves the window at the top, when the screen is cleared (a log keeps what a terminal
-//! forgets), after a quiet moment, and at the end. A row shown after a quiet moment and changed later is shown again.
+//! The window behaves as a terminal's screen does, and a log keeps what a terminal forgets: a row is final when it
+//! leaves at the top, when the screen is cleared, and at the end. What goes out earlier, because it is settled, is
+//! [`crate::settle`]'s to say.
 
 use std::collections::VecDeque;
 
 use crate::ansi::Sink;
 use crate::row::{Row, width};
-
-/// One row and what of it was already shown.
-#[derive(Debug, Default)]
-struct Shown {
-    row: Row,
-    /// The text that went out after a quiet moment.
-    text: Option<String>,
-    /// A newline went past it: blank or not, it is a line. Rows the cursor only jumped over are none.
-    passed: bool,
-}
-
-impl Shown {
-    fn is_a_line(&self) -> bool {
-        self.passed || self.row.wrapped || !self.row.is_untouched()
-    }
-}
-
-/// A line that is final.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Final {
-    pub(crate) text: String,
-    pub(crate) full: u64,
-    pub(crate) continues: bool,
-}
+use crate::settle::{Final, Joined, Reach, Shown};
 
 /// The rows a command can still reach, and the cursor.
 #[derive(Debug)]
 pub(crate) struct Window {
-    rows: VecDeque<Shown>,
+    pub(crate) rows: VecDeque<Shown>,
     height: usize,
     columns: usize,
-    row: usize,
+    pub(crate) row: usize,
     column: usize,
+    /// The first and last row of what scrolls.
+    region: (usize, usize),
     /// The cursor was sent to the first place by name, and nothing happened since.
     home: bool,
-    saved: (usize, usize),
-    /// Rows that left while their text went on in the next one: joined here, at most `limit` bytes.
-    joined: String,
-    joined_beyond: u64,
-    joined_shown: String,
-    joining: bool,
-    /// Something is joined that has not gone out.
-    unended: bool,
-    limit: usize,
-    finals: VecDeque<Final>,
+    saved: Saved,
+    modes: Modes,
+    /// The rows of the first screen while the command draws on the other one.
+    other: Option<Box<(VecDeque<Shown>, Saved)>>,
+    /// The last character written: what a repetition repeats.
+    last: Option<char>,
+    pub(crate) joined: Joined,
+    pub(crate) limit: usize,
+    /// The rows before this one went out as they are.
+    pub(crate) settled: usize,
+    pub(crate) reach: Reach,
+    pub(crate) finals: VecDeque<Final>,
+}
+
+/// Where the cursor stood, and which characters were meant.
+#[derive(Debug, Clone, Copy, Default)]
+struct Saved {
+    row: usize,
+    column: usize,
+    charsets: Charsets,
+    wraps: bool,
+}
+
+/// Which of the two character sets draw lines, and which one is in use.
+#[derive(Debug, Clone, Copy, Default)]
+struct Charsets {
+    lines: [bool; 2],
+    second: bool,
+}
+
+impl Charsets {
+    fn draws_lines(self) -> bool {
+        self.lines[usize::from(self.second)]
+    }
+}
+
+/// How characters are put.
+#[derive(Debug, Clone, Copy)]
+struct Modes {
+    /// Text goes on in the next row at the right margin.
+    wraps: bool,
+    /// What stands behind the cursor moves right.
+    inserts: bool,
+    charsets: Charsets,
+}
+
+impl Default for Modes {
+    fn default() -> Self {
+        Self {
+            wraps: true,
+            inserts: false,
+            charsets: Charsets::default(),
+        }
+    }
 }
 
 impl Window {
     /// A window of `height` rows of `columns`; a line joined of wrapped rows keeps `limit` bytes.
     pub(crate) fn new(height: usize, columns: usize, limit: usize) -> Self {
-        let mut rows = VecDeque::with_capacity(height.max(1));
+        let height = height.max(1);
+        let mut rows = VecDeque::with_capacity(height);
         rows.push_back(Shown::default());
         Self {
             rows,
-            height: height.max(1),
+            height,
             columns: columns.max(2),
             row: 0,
             column: 0,
+            region: (0, height - 1),
             home: false,
-            saved: (0, 0),
-            joined: String::new(),
-            joined_beyond: 0,
-            joined_shown: String::new(),
-            joining: false,
-            unended: false,
+            saved: Saved::default(),
+            modes: Modes::default(),
+            other: None,
+            last: None,
+            joined: Joined::default(),
             limit,
+            settled: 0,
+            reach: Reach::new(),
             finals: VecDeque::new(),
         }
+    }
+
+    /// The terminal has another size. Rows that have no room any more leave at the top; no row is broken anew.
+    pub(crate) fn resize(&mut self, height: usize, columns: usize) {
+        self.height = height.max(1);
+        self.columns = columns.max(2);
+        self.region = (0, self.height - 1);
+        self.reach.resize(self.height);
+        while self.row >= self.height {
+            self.leave(0);
+            self.row -= 1;
+        }
+        self.rows.truncate(self.height);
+        self.column = self.column.min(self.columns);
+        self.saved.row = self.saved.row.min(self.height - 1);
+        self.saved.column = self.saved.column.min(self.columns - 1);
     }
 
     /// The next line that is final, in the order they became so.
@@ -82,214 +125,303 @@ impl Window {
         self.finals.pop_front()
     }
 
-    /// The cursor goes to the next row; the first one leaves when there is no room.
+    /// The cursor goes to the next row; the first one leaves when there is no room. A bare newline keeps the column,
+    /// as on a terminal: the kernel writes CR LF for those of the command.
     pub(crate) fn newline(&mut self) {
-        let current = self.current();
-        current.row.wrapped = false;
+        let current = self.at_cursor();
+        if current.row.wrapped {
+            current.row.wrapped = false;
+            current.changed = true;
+        }
         current.passed = true;
         self.home = false;
-        self.row_down();
-        // The kernel writes CR LF for a newline; a bare LF keeps its column, as on a terminal.
+        self.index();
+        self.reach.newline(self.row);
     }
 
-    fn row_down(&mut self) {
-        if self.row + 1 < self.height {
+    /// One row down; at the end of what scrolls, that scrolls.
+    fn index(&mut self) {
+        if self.row == self.region.1 {
+            self.scroll_up(1);
+        } else if self.row + 1 < self.height {
             self.row += 1;
-            while self.rows.len() <= self.row {
+        }
+        self.at_cursor();
+    }
+
+    /// What scrolls moves up; what is moved out at its top is final.
+    fn scroll_up(&mut self, count: usize) {
+        let (top, bottom) = self.region;
+        if (top, bottom) != (0, self.height - 1) {
+            self.break_line_before(top);
+            self.break_line_before(bottom + 1);
+        }
+        for _ in 0..count.min(bottom + 1 - top) {
+            while self.rows.len() <= top {
                 self.rows.push_back(Shown::default());
             }
-        } else {
-            self.leave();
-            self.rows.push_back(Shown::default());
+            self.leave(top);
+            if bottom < self.rows.len() {
+                self.rows.insert(bottom, Shown::default());
+            }
         }
+        self.at_cursor();
     }
 
-    /// Shows every row that was not shown as it is now, without moving anything: for a quiet moment.
-    pub(crate) fn show(&mut self) {
-        let last = self.last_used();
-        let mut at = 0;
-        let mut text = std::mem::take(&mut self.joined);
-        let mut shown = std::mem::take(&mut self.joined_shown);
-        let mut beyond = std::mem::take(&mut self.joined_beyond);
-        let mut joining = std::mem::take(&mut self.joining);
-        while at <= last {
-            let entry = &mut self.rows[at];
-            if !entry.is_a_line() {
-                at += 1;
-                continue;
+    /// What scrolls moves down; what is moved out at its end is overwritten, as an erased row is.
+    fn scroll_down(&mut self, top: usize, count: usize) {
+        let bottom = self.region.1;
+        self.break_line_before(top);
+        self.break_line_before(bottom + 1);
+        self.settled = self.settled.min(top);
+        for _ in 0..count.min(bottom + 1 - top) {
+            if bottom < self.rows.len() {
+                self.rows.remove(bottom);
             }
-            let mut own = String::new();
-            beyond += entry.row.write_to(&mut own);
-            if let Some(before) = entry.text.replace(own.clone()) {
-                shown.push_str(&before);
-                joining = true;
+            if top <= self.rows.len() {
+                self.rows.insert(top, Shown::default());
             }
-            append(&mut text, &own, self.limit, &mut beyond);
-            if !(entry.row.wrapped && at < last) {
-                push(
-                    &mut self.finals,
-                    std::mem::take(&mut text),
-                    beyond,
-                    joining.then_some(shown.as_str()),
-                );
-                text.clear();
-                shown.clear();
-                beyond = 0;
-                joining = false;
-            }
-            at += 1;
         }
+        self.reach.edit(top);
+        self.at_cursor();
     }
 
-    /// The text of the row the cursor stands on: what a quiet moment would show last.
-    pub(crate) fn current_text(&self) -> String {
-        let mut text = String::new();
-        if let Some(entry) = self.rows.get(self.row) {
-            entry.row.write_to(&mut text);
-        }
-        text
+    /// The screen is cleared: everything on it leaves. The cursor keeps its place on an empty window.
+    ///
+    /// Blank rows below what is written were there to push it out of sight, and are no lines.
+    fn clear(&mut self) {
+        self.leave_all(self.last_written().map_or(0, |last| last + 1));
     }
 
-    /// Whether a quiet moment would show anything new.
-    pub(crate) fn has_unshown(&self) -> bool {
-        let last = self.last_used();
-        let mut own = String::new();
-        self.rows.iter().take(last + 1).any(|entry| {
-            own.clear();
-            entry.row.write_to(&mut own);
-            match &entry.text {
-                Some(text) => *text != own,
-                None => entry.is_a_line(),
-            }
-        })
-    }
-
-    /// Everything leaves: the end, or a cleared screen. The cursor keeps its place on an empty window.
-    pub(crate) fn leave_all(&mut self) {
-        let last = self.last_used();
-        for at in 0..=last {
-            if at == last {
+    fn leave_all(&mut self, used: usize) {
+        for left in (0..used).rev() {
+            if left == 0 {
                 self.rows[0].row.wrapped = false;
             }
-            self.leave();
+            self.leave(0);
         }
         // A line whose next row never came.
         self.end_joined();
         self.rows.clear();
         self.rows.resize_with(self.row + 1, Shown::default);
+        self.settled = 0;
+        self.reach.clear();
     }
 
-    /// The first row leaves for good.
-    fn leave(&mut self) {
-        let Some(entry) = self.rows.pop_front() else { return };
-        if !entry.is_a_line() {
-            return self.end_joined();
-        }
-        let Shown { row, text, .. } = entry;
-        let mut own = String::new();
-        self.joined_beyond += row.write_to(&mut own);
-        if let Some(text) = &text {
-            self.joined_shown.push_str(text);
-            self.joining = true;
-        }
-        append(&mut self.joined, &own, self.limit, &mut self.joined_beyond);
-        self.unended = true;
-        if !row.wrapped {
-            self.end_joined();
-        }
+    /// The end: what stands on either screen is final.
+    pub(crate) fn finish(&mut self) {
+        self.leave_other();
+        let passed = self.rows.iter().rposition(|entry| entry.passed);
+        self.leave_all(self.last_written().max(passed).map_or(0, |last| last + 1));
     }
 
-    /// What was joined is a line.
-    fn end_joined(&mut self) {
-        if !std::mem::take(&mut self.unended) {
+    /// The command draws on a screen of its own; what stands on the first one stays, and goes out before.
+    fn enter_other(&mut self) {
+        if self.other.is_some() {
             return;
         }
-        let shown = std::mem::take(&mut self.joined_shown);
-        let was_shown = std::mem::take(&mut self.joining).then_some(shown.as_str());
-        push(
-            &mut self.finals,
-            std::mem::take(&mut self.joined),
-            std::mem::take(&mut self.joined_beyond),
-            was_shown,
-        );
+        self.show(self.rows.len(), |_, _, _| true);
+        let rows = std::mem::take(&mut self.rows);
+        let cursor = Saved {
+            row: self.row,
+            column: self.column,
+            charsets: self.modes.charsets,
+            wraps: self.modes.wraps,
+        };
+        self.other = Some(Box::new((rows, cursor)));
+        self.settled = 0;
+        self.reach.clear();
+        self.at_cursor();
     }
 
-    /// The last row something was written to or that a newline went past; the cursor's row at least.
-    fn last_used(&self) -> usize {
-        let used = self
-            .rows
-            .iter()
-            .rposition(|entry| !entry.row.is_untouched())
-            .unwrap_or(0);
-        used.max(self.row).min(self.rows.len() - 1)
+    /// Back on the first screen. A terminal forgets what stood on the other one; a log keeps its last state.
+    fn leave_other(&mut self) {
+        let Some(other) = self.other.take() else { return };
+        self.clear();
+        let (rows, cursor) = *other;
+        self.rows = rows;
+        self.rows.truncate(self.height);
+        self.settled = 0;
+        self.row = cursor.row.min(self.height - 1);
+        self.column = cursor.column.min(self.columns);
+        self.modes.charsets = cursor.charsets;
+        self.at_cursor();
     }
 
-    fn current(&mut self) -> &mut Shown {
+    /// The last row that is not blank.
+    pub(crate) fn last_written(&self) -> Option<usize> {
+        self.rows.iter().rposition(|entry| !entry.row.is_blank())
+    }
+
+    fn at_cursor(&mut self) -> &mut Shown {
         while self.rows.len() <= self.row {
             self.rows.push_back(Shown::default());
         }
         &mut self.rows[self.row]
     }
 
+    /// The cursor's row, about to be changed.
+    fn edit(&mut self) -> &mut Row {
+        self.settled = self.settled.min(self.row);
+        self.reach.edit(self.row);
+        let current = self.at_cursor();
+        current.changed = true;
+        &mut current.row
+    }
+
+    /// What stands at row `at` is no longer what the row above it went on with.
+    fn break_line_before(&mut self, at: usize) {
+        if at == 0 {
+            self.end_joined();
+        }
+        if let Some(above) = at.checked_sub(1).and_then(|above| self.rows.get_mut(above))
+            && above.row.wrapped
+        {
+            above.row.wrapped = false;
+            above.changed = true;
+            self.settled = self.settled.min(at - 1);
+        }
+    }
+
     fn go(&mut self, row: usize, column: usize) {
         self.home = false;
+        if row < self.row {
+            self.reach.moved_up();
+        }
         self.row = row.min(self.height - 1);
         self.column = column.min(self.columns - 1);
-        self.current();
+        self.at_cursor();
     }
 
-    fn clear(&mut self) {
-        self.leave_all();
+    /// Up or down by so many rows; a cursor inside of what scrolls stays there.
+    fn go_by(&mut self, rows: isize, column: usize) {
+        let (top, bottom) = self.region;
+        let first = if self.row >= top { top } else { 0 };
+        let last = if self.row <= bottom { bottom } else { self.height - 1 };
+        self.go(self.row.saturating_add_signed(rows).clamp(first, last), column);
     }
-}
 
-/// Joins wrapped rows up to the limit.
-fn append(line: &mut String, more: &str, limit: usize, beyond: &mut u64) {
-    let room = limit.saturating_sub(line.len());
-    let end = more.floor_char_boundary(room.min(more.len()));
-    line.push_str(&more[..end]);
-    *beyond += (more.len() - end) as u64;
-}
+    fn save(&mut self) {
+        self.saved = Saved {
+            row: self.row,
+            column: self.column,
+            charsets: self.modes.charsets,
+            wraps: self.modes.wraps,
+        };
+    }
 
-/// Hands a line out, or what of it was not shown after a quiet moment.
-fn push(finals: &mut VecDeque<Final>, text: String, beyond: u64, shown: Option<&str>) {
-    let full = text.len() as u64 + beyond;
-    match shown {
-        None => finals.push_back(Final {
-            text,
-            full,
-            continues: false,
-        }),
-        Some(shown) => match text.strip_prefix(shown) {
-            Some("") => {}
-            // What was typed after a prompt, say: the prompt itself is stored once.
-            Some(rest) if !shown.is_empty() => {
-                finals.push_back(Final {
-                    text: rest.to_owned(),
-                    full: rest.len() as u64 + beyond,
-                    continues: true,
-                });
+    fn restore(&mut self) {
+        self.go(self.saved.row, 0);
+        // The place behind the last column is one of its own: the next character wraps from there.
+        self.column = self.saved.column.min(self.columns);
+        self.modes.charsets = self.saved.charsets;
+        self.modes.wraps |= self.saved.wraps;
+    }
+
+    fn reverse_index(&mut self) {
+        if self.row == self.region.0 {
+            self.scroll_down(self.region.0, 1);
+        } else {
+            self.go(self.row.saturating_sub(1), self.column);
+        }
+    }
+
+    fn put(&mut self, c: char) {
+        let width = width(c);
+        if self.column + width > self.columns {
+            if self.modes.wraps {
+                let columns = self.columns;
+                let row = self.edit();
+                // A row that was blanked under a waiting cursor is not what the next one goes on with.
+                row.wrapped = row.reaches(columns - (width - 1));
+                self.column = 0;
+                self.index();
+                self.reach.newline(self.row);
+            } else {
+                self.column = self.columns - width;
             }
-            _ => finals.push_back(Final {
-                text,
-                full,
-                continues: false,
-            }),
-        },
+        }
+        let (column, columns, inserts) = (self.column, self.columns, self.modes.inserts);
+        let row = self.edit();
+        if inserts && width > 0 {
+            row.insert(column, width, columns);
+        }
+        self.column = row.put(column, c, columns);
+    }
+
+    /// Takes something from the cursor's row; left blank, it goes on with nothing from above.
+    fn erase(&mut self, change: impl FnOnce(&mut Row)) {
+        let row = self.edit();
+        change(row);
+        if row.is_erased() {
+            row.erase_from(0);
+            self.break_line_before(self.row);
+        }
+    }
+
+    fn erase_display(&mut self, what: u16, column: usize) {
+        match what {
+            // Going to the first place and erasing all below it is how many tools clear the screen.
+            0 if self.home => self.clear(),
+            0 => {
+                let row = self.row;
+                if column < self.columns {
+                    self.erase(|row| row.erase_from(column));
+                }
+                self.break_line_before(row + 1);
+                self.rows.truncate(row + 1);
+                self.reach.erased_below(row);
+            }
+            // Rows above the cursor are cleared away whole: they stay in the log.
+            1 => {
+                let row = self.row;
+                for left in (0..row).rev() {
+                    if left == 0 {
+                        self.rows[0].row.wrapped = false;
+                    }
+                    self.leave(0);
+                }
+                for _ in 0..row {
+                    self.rows.push_front(Shown::default());
+                }
+                self.settled = 0;
+                self.erase(|row| row.erase(0, column.saturating_add(1)));
+            }
+            2 | 3 => self.clear(),
+            _ => {}
+        }
+    }
+
+    fn private(&mut self, mode: u16, on: bool) {
+        match mode {
+            7 => self.modes.wraps = on,
+            // A tool that hides the cursor, or asks for its changes to be shown at once, is about to draw.
+            25 if on => self.reach.ends_to_draw(),
+            25 => self.reach.begins_to_draw(),
+            2026 if on => self.reach.begins_to_draw(),
+            47 | 1047 | 1049 if on => self.enter_other(),
+            47 | 1047 | 1049 => self.leave_other(),
+            _ => {}
+        }
     }
 }
 
 impl Sink for Window {
     fn text(&mut self, text: &str) {
         self.home = false;
+        self.reach.wrote();
+        let plain = !self.modes.inserts && !self.modes.charsets.draws_lines();
+        if plain && text.is_ascii() && self.column + text.len() <= self.columns {
+            let column = self.column;
+            self.edit().put_ascii(column, text);
+            self.column += text.len();
+            self.last = text.chars().next_back();
+            return;
+        }
         for c in text.chars() {
-            if self.column + width(c) > self.columns {
-                self.current().row.wrapped = true;
-                self.column = 0;
-                self.row_down();
-            }
-            let (column, columns) = (self.column, self.columns);
-            self.column = self.current().row.put(column, c, columns);
+            let c = if self.modes.charsets.draws_lines() { drawn(c) } else { c };
+            self.put(c);
+            self.last = Some(c);
         }
     }
 
@@ -299,89 +431,141 @@ impl Sink for Window {
             0x08 => self.column = self.column.min(self.columns - 1).saturating_sub(1),
             b'\t' => self.column = ((self.column / 8 + 1) * 8).min(self.columns - 1),
             0x0b | 0x0c => self.newline(),
+            0x0e => self.modes.charsets.second = true,
+            0x0f => self.modes.charsets.second = false,
             _ => {}
         }
     }
 
     fn csi(&mut self, first: u16, second: u16, private: bool, action: u8) {
         if private {
-            // Entering and leaving the other screen: what stood here stays in the log, and the window starts empty.
-            if matches!((first, action), (47 | 1047 | 1049, b'h' | b'l')) {
-                self.clear();
+            if matches!(action, b'h' | b'l') {
+                self.private(first, action == b'h');
+                self.private(second, action == b'h');
             }
             return;
         }
         let count = usize::from(first.max(1));
-        let (row, column, columns) = (self.row, self.column.min(self.columns - 1), self.columns);
+        let step = isize::try_from(count).unwrap_or(isize::MAX);
+        let (row, columns) = (self.row, self.columns);
+        // Behind the last column stands nothing: what erases from there on erases nothing.
+        let behind = self.column;
+        let column = behind.min(columns - 1);
         match action {
-            b'A' => self.go(row.saturating_sub(count), column),
-            b'B' | b'e' => self.go(row + count, column),
+            b'A' => self.go_by(-step, column),
+            b'B' | b'e' => self.go_by(step, column),
             b'C' | b'a' => self.go(row, column + count),
             b'D' => self.go(row, column.saturating_sub(count)),
-            b'E' => self.go(row + count, 0),
-            b'F' => self.go(row.saturating_sub(count), 0),
+            b'E' => self.go_by(step, 0),
+            b'F' => self.go_by(-step, 0),
             b'G' | b'`' => self.go(row, count - 1),
+            b'I' => self.go(row, (column / 8 + count) * 8),
+            b'Z' => self.go(row, column.div_ceil(8).saturating_sub(count) * 8),
             b'd' => self.go(count - 1, column),
             b'H' | b'f' => {
                 self.go(count - 1, usize::from(second.max(1)) - 1);
                 self.home = count == 1 && second <= 1;
             }
-            b'J' => match first {
-                // Going to the first place and erasing all below it is how many tools clear the screen.
-                0 if self.home => self.clear(),
-                0 => {
-                    self.current().row.erase_from(column);
-                    self.rows.truncate(row + 1);
-                }
-                2 | 3 => self.clear(),
+            b'J' => self.erase_display(first, behind),
+            b'K' => match first {
+                0 if behind < columns => self.erase(|row| row.erase_from(column)),
+                1 => self.erase(|row| row.erase(0, column + 1)),
+                2 => self.erase(|row| row.erase_from(0)),
                 _ => {}
             },
-            b'K' => {
-                let current = &mut self.current().row;
-                match first {
-                    0 => current.erase_from(column),
-                    1 => current.erase(0, column + 1),
-                    2 => current.erase_from(0),
-                    _ => {}
+            b'P' if behind < columns => self.erase(|row| row.delete(column, count)),
+            b'X' if behind < columns => self.erase(|row| row.erase(column, column + count)),
+            b'@' if behind < columns => self.erase(|row| row.insert(column, count, columns)),
+            b'b' => {
+                if let Some(c) = self.last {
+                    for _ in 0..count.min(columns * self.height) {
+                        self.put(c);
+                    }
                 }
             }
-            b'P' => self.current().row.delete(column, count),
-            b'X' => self.current().row.erase(column, column + count),
-            b'@' => self.current().row.insert(column, count, columns),
-            b'L' => {
-                for _ in 0..count.min(self.height - row) {
-                    self.rows.insert(row, Shown::default());
+            b'L' if (self.region.0..=self.region.1).contains(&row) => {
+                self.scroll_down(row, count);
+                self.column = 0;
+            }
+            b'M' if (self.region.0..=self.region.1).contains(&row) => {
+                let bottom = self.region.1;
+                self.break_line_before(row);
+                self.break_line_before(bottom + 1);
+                self.settled = self.settled.min(row);
+                for _ in 0..count.min(bottom + 1 - row) {
+                    if row < self.rows.len() {
+                        self.rows.remove(row);
+                    }
+                    if bottom < self.rows.len() {
+                        self.rows.insert(bottom, Shown::default());
+                    }
                 }
-                self.rows.truncate(self.height);
+                self.reach.edit(row);
+                self.at_cursor();
+                self.column = 0;
             }
-            b'M' => {
-                let end = (row + count).min(self.rows.len());
-                self.rows.drain(row..end);
-                self.current();
+            b'S' => self.scroll_up(count),
+            b'T' => self.scroll_down(self.region.0, count),
+            b'r' => {
+                let bottom = match second {
+                    0 => self.height,
+                    row => usize::from(row).min(self.height),
+                };
+                if count < bottom {
+                    self.region = (count - 1, bottom - 1);
+                    self.go(0, 0);
+                }
             }
-            b's' => self.saved = (row, column),
-            b'u' => self.go(self.saved.0, self.saved.1),
+            b'h' if first == 4 => self.modes.inserts = true,
+            b'l' if first == 4 => self.modes.inserts = false,
+            b's' => self.save(),
+            b'u' => self.restore(),
             _ => {}
         }
     }
 
     fn escape(&mut self, byte: u8) {
         match byte {
-            b'7' => self.saved = (self.row, self.column),
-            b'8' => self.go(self.saved.0, self.saved.1),
+            b'7' => self.save(),
+            b'8' => self.restore(),
             b'c' => {
                 self.clear();
+                self.modes = Modes::default();
+                self.region = (0, self.height - 1);
                 self.go(0, 0);
             }
-            b'D' => self.newline(),
+            b'D' => {
+                self.column = self.column.min(self.columns - 1);
+                self.newline();
+            }
             b'E' => {
                 self.newline();
                 self.column = 0;
             }
-            b'M' => self.row = self.row.saturating_sub(1),
+            b'M' => self.reverse_index(),
+            _ => {}
+        }
+    }
+
+    fn charset(&mut self, slot: u8, set: u8) {
+        match slot {
+            b'(' => self.modes.charsets.lines[0] = set == b'0',
+            b')' => self.modes.charsets.lines[1] = set == b'0',
             _ => {}
         }
     }
 
     fn beyond(&mut self, _bytes: u64) {}
+}
+
+/// The line drawing characters a terminal shows in place of some letters.
+fn drawn(c: char) -> char {
+    const FROM_BACKTICK: [char; 31] = [
+        '◆', '▒', '␉', '␌', '␍', '␊', '°', '±', '␤', '␋', '┘', '┐', '┌', '└', '┼', '⎺', '⎻', '─', '⎼', '⎽', '├', '┤',
+        '┴', '┬', '│', '≤', '≥', 'π', '≠', '£', '·',
+    ];
+    match c {
+        '`'..='~' => FROM_BACKTICK[c as usize - '`' as usize],
+        c => c,
+    }
 }

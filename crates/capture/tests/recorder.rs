@@ -220,3 +220,99 @@ fn a_value_registered_while_its_line_is_unfinished_is_hidden_in_that_line() {
     recorder.push(b"crossing-7\n", START, &mut entries);
     assert_eq!(entries.iter().map(text).collect::<Vec<_>>(), ["session [REDACTED]"]);
 }
+
+/// What a pseudo-terminal's rows become: pieces at milliseconds, and the lines recorded by then.
+fn on_a_terminal(pieces: &[(u64, &str)], until: u64) -> Vec<String> {
+    let redactor = Redactor::builder().build().expect("the rules are sound");
+    let mut options = RecorderOptions::default();
+    options.pty = Some((24, 80));
+    let mut recorder = Recorder::new(redactor.scrubber(), Source::Stdout, options);
+    let mut entries = Vec::new();
+    let at = |ms: u64| START.plus(Duration::from_millis(ms));
+    let catch_up = |recorder: &mut Recorder, entries: &mut Vec<Recorded>, now: Timestamp| {
+        while let Some(due) = recorder.due().filter(|due| *due <= now) {
+            recorder.tick(due, entries);
+        }
+    };
+    for &(ms, piece) in pieces {
+        catch_up(&mut recorder, &mut entries, at(ms));
+        recorder.push(piece.as_bytes(), at(ms), &mut entries);
+    }
+    catch_up(&mut recorder, &mut entries, at(until));
+    entries.iter().map(|entry| text(entry).to_owned()).collect()
+}
+
+#[test]
+fn a_row_of_a_tool_that_never_goes_back_is_recorded_at_once() {
+    assert_eq!(on_a_terminal(&[(0, "one\r\ntwo\r\nthr")], 20), ["one", "two"]);
+    // A spinner on its own row holds nothing above it back.
+    let spinner = [
+        (0, "one\r\n"),
+        (5, "\u{280b} x\r"),
+        (10, "\u{2819} x\r"),
+        (15, "\u{2839} x\r"),
+    ];
+    assert_eq!(on_a_terminal(&spinner, 30), ["one"]);
+}
+
+#[test]
+fn rows_within_a_tools_reach_are_held_and_those_beyond_it_are_not() {
+    let frames = [
+        (0, "\x1b[?25lhead\r\n\u{280b} a\r\n\u{280b} b\r\n"),
+        (80, "\x1b[2A\x1b[J\u{2819} a\r\n\u{2819} b\r\n"),
+        (160, "\x1b[2A\x1b[J\u{2839} a\r\n\u{2839} b\r\n"),
+    ];
+    assert_eq!(on_a_terminal(&frames, 200), ["head"]);
+}
+
+#[test]
+fn a_display_that_is_stuck_is_shown_in_the_end() {
+    let bar = [(0, "copying 45%|####    |")];
+    assert_eq!(on_a_terminal(&bar, 3_000), [""; 0], "it may go on");
+    assert_eq!(on_a_terminal(&bar, 10_000), ["copying 45%|####    |"]);
+}
+
+#[test]
+fn a_prompt_below_finished_rows_is_recorded_after_a_quiet_moment() {
+    let prompt = [(0, "create an app\r\nName: ")];
+    assert_eq!(on_a_terminal(&prompt, 100), ["create an app"]);
+    assert_eq!(on_a_terminal(&prompt, 2_000), ["create an app", "Name: "]);
+}
+
+#[test]
+fn a_value_written_behind_a_row_that_was_shown_is_judged_with_it() {
+    let value = ["Xk29", "vv01", "Lq88", "zR4t"].concat();
+    let raw = format!("\x1b[A\x1b[10C{value}\r\n");
+    let seen = on_a_terminal(&[(0, "api_key: \r\n"), (100, &raw), (200, "next\r\n")], 20_000);
+    assert!(seen.iter().all(|line| !line.contains(&value)), "{seen:?}");
+}
+
+#[test]
+fn a_row_the_cursor_was_only_moved_away_from_is_not_shown_early() {
+    let whole = secret();
+    let (first, rest) = whole.split_at(8);
+    let pieces = [
+        (0, format!("token {first}\x1b[B")),
+        (100, format!("\x1b[A\x1b[{}G{rest}\r\n", 7 + first.len())),
+        (200, "next\r\n".to_owned()),
+    ];
+    let pieces: Vec<(u64, &str)> = pieces.iter().map(|(at, piece)| (*at, piece.as_str())).collect();
+    let redactor = Redactor::builder()
+        .known_secret(whole.clone())
+        .build()
+        .expect("the rules are sound");
+    let mut options = RecorderOptions::default();
+    options.pty = Some((24, 80));
+    let mut recorder = Recorder::new(redactor.scrubber(), Source::Stdout, options);
+    let mut entries = Vec::new();
+    for (at, piece) in pieces {
+        let now = START.plus(Duration::from_millis(at));
+        recorder.tick(now, &mut entries);
+        recorder.push(piece.as_bytes(), now, &mut entries);
+    }
+    recorder.finish(START.plus(Duration::from_millis(300)), &mut entries);
+    assert_eq!(
+        entries.iter().map(text).collect::<Vec<_>>(),
+        ["token [REDACTED]", "next"]
+    );
+}

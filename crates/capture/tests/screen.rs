@@ -238,3 +238,52 @@ proptest! {
         prop_assert_eq!(lines(Screen::pipe(), &[format!("\x1b[m{text}\n").as_bytes()]), vec![text]);
     }
 }
+
+#[test]
+fn a_screen_of_its_own_keeps_its_last_state_and_gives_the_first_one_back() {
+    check_pty(
+        b"before\r\n\x1b[?1049h\x1b[Hmenu 1\x1b[Hmenu 2\x1b[?1049lafter\r\n",
+        &["before", "menu 2", "after"],
+    );
+}
+
+#[test]
+fn letters_of_the_line_drawing_set_are_lines() {
+    check_pty(b"\x1b(0lqqk\x1b(B ok\r\n", &["┌──┐ ok"]);
+    check_pty(b"\x1b)0\x0exqx\x0f q\r\n", &["│─│ q"]);
+}
+
+#[test]
+fn a_character_is_repeated() {
+    check_pty(b"a\x1b[3b-\r\n", &["aaaa-"]);
+}
+
+#[test]
+fn a_bar_below_a_region_that_scrolls_is_one_line() {
+    let mut raw = b"\n\x1b7\x1b[0;23r\x1b8\x1b[1A".to_vec();
+    for at in 1..=40 {
+        raw.extend_from_slice(format!("Unpacking {at}\r\n\x1b7\x1b[24;0fProgress: [{at:3}%]\x1b8").as_bytes());
+    }
+    raw.extend_from_slice(b"\n\x1b7\x1b[0;24r\x1b8\x1b[1A\x1b[J");
+    let seen = lines(Screen::pty(24, 80), &[&raw]);
+    let unpacked = seen.iter().filter(|line| line.starts_with("Unpacking")).count();
+    let bars = seen.iter().filter(|line| line.starts_with("Progress")).count();
+    assert_eq!((unpacked, bars), (40, 0), "{seen:?}");
+}
+
+#[test]
+fn control_characters_beyond_ascii_begin_sequences_too() {
+    check("a\u{9b}31mb\u{9d}0;title\u{7}c\n".as_bytes(), &["abc"]);
+}
+
+#[test]
+fn a_terminal_that_shrinks_loses_no_row() {
+    let mut seen = Vec::new();
+    let mut screen = Screen::pty(24, 80);
+    let mut emit = |line: capture::Line<'_>| seen.push(line.text.to_owned());
+    screen.push(b"1\r\n2\r\n3\r\n4\r\n5", &mut emit);
+    screen.resize(2, 40);
+    screen.push(b"\r\n6", &mut emit);
+    screen.finish(&mut emit);
+    assert_eq!(seen, ["1", "2", "3", "4", "5", "6"]);
+}
