@@ -30,14 +30,13 @@ fn check(suite: &str) -> (usize, usize) {
     let suite: Suite = serde_json::from_str(suite).expect("a suite");
     let mut counts = (0, 0);
     for case in &suite.tests {
-        let public = case.public.as_ref().or(suite.public.as_ref()).expect("a key to check with");
+        let public = case
+            .public
+            .as_ref()
+            .or(suite.public.as_ref())
+            .expect("a key to check with");
         let verdict = payload(public, &case.jws.join("."));
-        assert_eq!(
-            verdict.is_ok(),
-            case.result == "valid",
-            "{}: {verdict:?}",
-            case.comment
-        );
+        assert_eq!(verdict.is_ok(), case.result == "valid", "{}: {verdict:?}", case.comment);
         match verdict {
             Ok(_) => counts.0 += 1,
             Err(_) => counts.1 += 1,
@@ -62,7 +61,10 @@ fn a_good_signature_gives_exactly_the_bytes_that_were_signed() {
     let case = &suite.tests[0];
     let payload = payload(case.public.as_ref().unwrap(), &case.jws.join(".")).unwrap();
     let text = String::from_utf8(payload).unwrap();
-    assert!(text.starts_with("It\u{2019}s a dangerous business") && text.ends_with("swept off to."), "{text}");
+    assert!(
+        text.starts_with("It\u{2019}s a dangerous business") && text.ends_with("swept off to."),
+        "{text}"
+    );
 }
 
 #[test]

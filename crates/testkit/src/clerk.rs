@@ -40,7 +40,7 @@ pub struct Clerk {
     party: String,
     kid: String,
     spec: Spec,
-    key: PKey<Private>,
+    pub(crate) key: PKey<Private>,
 }
 
 impl Default for Clerk {
