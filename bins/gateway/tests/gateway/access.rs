@@ -10,7 +10,7 @@ use testkit::clerk::{Clerk, KeyServer};
 
 use crate::common::{Gateway, Whole, settings, until};
 
-const ASKS: [&str; 5] = ["", "/logs", "/logs/stream", "/logs/raw", "/logs/search?q=x"];
+pub(crate) const ASKS: [&str; 5] = ["", "/logs", "/logs/stream", "/logs/raw", "/logs/search?q=x"];
 
 #[tokio::test]
 async fn a_bearer_token_and_a_cookie_both_let_the_owner_in() {
@@ -120,7 +120,7 @@ async fn a_cookie_with_a_page_from_elsewhere_is_refused() {
 }
 
 /// An answer without what differs from request to request.
-fn comparable(answer: &Whole) -> (u16, Vec<(String, String)>, String) {
+pub(crate) fn comparable(answer: &Whole) -> (u16, Vec<(String, String)>, String) {
     let id = answer.header("x-request-id").to_owned();
     let mut headers: Vec<_> = answer
         .headers
