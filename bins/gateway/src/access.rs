@@ -17,6 +17,9 @@ use crate::body::Body;
 /// The key a reader's credential was signed with, by its thumbprint.
 pub type Key = auth_clerk::KeyId;
 
+/// How fetching keys goes.
+pub type KeyStatus = auth_clerk::KeyStatus;
+
 /// Somebody who may ask.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -93,9 +96,9 @@ pub trait Gatekeeper: std::fmt::Debug + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Whether outdated keys are in use because fresh ones cannot be had.
-    fn keys_are_stale(&self) -> bool {
-        false
+    /// How the keys that credentials are checked with are being fetched; none where nothing is fetched.
+    fn key_status(&self) -> Option<KeyStatus> {
+        None
     }
 
     /// An item whenever the accepted keys change. Never ends early; unless overridden, nothing ever comes.

@@ -6,7 +6,7 @@ use auth_clerk::{JwksOptions, Keys, Policy, Verifier};
 use log_model::{Owner, OwnerId};
 use tailwater_gateway::{ClerkGatekeeper, Settings};
 use testkit::builders::{T0, unique_job};
-use testkit::clerk::{Clerk, KeyServer};
+use testkit::clerk::{Answer, Clerk, KeyServer};
 
 use crate::common::{Gateway, Whole, settings, until};
 
@@ -251,4 +251,80 @@ async fn streams_of_a_removed_key_are_asked_to_sign_in_again() {
         .whole()
         .await
         .refused(401, "token_invalid");
+}
+
+#[tokio::test]
+async fn outdated_keys_go_on_serving_and_the_metrics_say_so() {
+    let clerk = Clerk::new();
+    let keys = KeyServer::start(&clerk);
+    let options = JwksOptions {
+        fresh: Duration::from_millis(50),
+        back_off: Duration::from_millis(10),
+        back_off_limit: Duration::from_millis(20),
+        ..JwksOptions::new(keys.url())
+    };
+    let policy = Policy {
+        issuer: clerk.issuer().to_owned(),
+        authorized_parties: vec![clerk.party().to_owned()],
+        ..Policy::default()
+    };
+    let verifier = Verifier::new(policy, Keys::jwks(options).unwrap()).unwrap();
+    let settings = settings();
+    let keeper = std::sync::Arc::new(ClerkGatekeeper::new(verifier, None, settings.origins.clone()));
+    let gateway = Gateway::of(settings, |store| store, keeper, clerk.clone()).await;
+    until("keys are there", async || {
+        gateway.get("/readyz").whole().await.status == 200
+    })
+    .await;
+    let job = gateway.job("ana").await;
+    let metric = async |line: &str| gateway.get_admin("/metrics").whole().await.text().contains(line);
+    keys.answer(Answer::Status(503));
+    until("they are outdated", async || {
+        metric("tailwater_gateway_keys_stale 1\n").await
+    })
+    .await;
+    assert!(metric("tailwater_gateway_keys 1\n").await);
+    assert!(!metric("tailwater_gateway_key_fetches_total{outcome=\"failed\"} 0\n").await);
+    assert_eq!(gateway.get_as("ana", &job.path("/logs")).whole().await.status, 200);
+    assert_eq!(
+        gateway.get("/readyz").whole().await.status,
+        200,
+        "outdated keys are keys"
+    );
+    let mut events = gateway.get_as("ana", &job.stream()).events().await;
+    events.expect("hello").await;
+    keys.serve(&clerk);
+    until("they are fresh again", async || {
+        metric("tailwater_gateway_keys_stale 0\n").await
+    })
+    .await;
+    job.lines(1..=1).await;
+    events.expect("line").await;
+}
+
+#[tokio::test]
+async fn without_any_key_pages_are_unavailable_and_streams_say_so_in_a_good_answer() {
+    let clerk = Clerk::new();
+    let keys = KeyServer::start(&clerk);
+    keys.answer(Answer::Status(503));
+    let policy = Policy {
+        issuer: clerk.issuer().to_owned(),
+        authorized_parties: vec![clerk.party().to_owned()],
+        ..Policy::default()
+    };
+    let verifier = Verifier::new(policy, Keys::jwks(JwksOptions::new(keys.url())).unwrap()).unwrap();
+    let settings = settings();
+    let keeper = std::sync::Arc::new(ClerkGatekeeper::new(verifier, None, settings.origins.clone()));
+    let gateway = Gateway::of(settings, |store| store, keeper, clerk.clone()).await;
+    let job = gateway.job("ana").await;
+    let answer = gateway.get_as("ana", &job.path("/logs")).whole().await;
+    answer.refused(503, "auth_unavailable");
+    assert_eq!(answer.header("retry-after"), "5");
+    let mut events = gateway.get_as("ana", &job.stream()).events().await;
+    assert_eq!(events.expect("unavailable").await.data["reason"], "auth_unavailable");
+    events.closed().await;
+    assert_eq!(gateway.get("/readyz").whole().await.json()["missing"][0], "keys");
+    // A token that no key could make good is refused all the same.
+    let shapeless = gateway.get(&job.path("/logs")).header("authorization", "Bearer x.y.z");
+    shapeless.whole().await.refused(401, "token_invalid");
 }
