@@ -76,8 +76,9 @@ pub trait Gatekeeper: std::fmt::Debug + Send + Sync + 'static {
     /// [`Denied`] when that cannot be said.
     async fn identify(&self, head: &Parts) -> Result<Identity, Denied>;
 
-    /// Looks at a request before it is routed; lets it go its way unless overridden.
-    async fn before_routing(&self, request: Request<Incoming>) -> Before {
+    /// Looks at a request before it is routed; lets it go its way unless overridden. `request_id` is what the answer will
+    /// be known by, for whoever writes one here.
+    async fn before_routing(&self, request: Request<Incoming>, _request_id: &str) -> Before {
         Before::Go(request)
     }
 

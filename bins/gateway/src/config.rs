@@ -13,11 +13,11 @@ use std::time::Duration;
 use archiver::Archive;
 use auth_clerk::{JwksOptions, Keys, Policy, Verifier};
 use clap::Parser;
-use settings::{ArchiveArgs, LogArgs, Rate, SilenceArgs, StoreArgs, duration, rate, size, start_tracing};
+use settings::{ArchiveArgs, LogArgs, Rate, SilenceArgs, StoreArgs, duration, rate, sentence, size, start_tracing};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::answer::Origins;
-use crate::app::{App, Error, Parts, Result, Settings, chain};
+use crate::app::{App, Error, Parts, Result, Settings};
 use crate::clerk::ClerkGatekeeper;
 use crate::io::Deadlines;
 use crate::limits::StreamLimits;
@@ -251,7 +251,7 @@ fn key_text(value: &str) -> std::result::Result<Cow<'_, str>, Unreadable> {
 fn setting(setting: &'static str, error: &dyn std::error::Error) -> Error {
     Error::Setting {
         setting,
-        problem: chain(error),
+        problem: sentence(error),
     }
 }
 
@@ -276,7 +276,7 @@ pub fn main() -> ExitCode {
 }
 
 fn failed(error: &dyn std::error::Error, code: u8) -> ExitCode {
-    eprintln!("error: {}", chain(error));
+    eprintln!("error: {}", sentence(error));
     ExitCode::from(code)
 }
 

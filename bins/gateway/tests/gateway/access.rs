@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use auth_clerk::{JwksOptions, Keys, Policy, Verifier};
 use log_model::{Owner, OwnerId};
-use tailwater_gateway::{ClerkGatekeeper, Settings};
+use tailwater_gateway::{ClerkGatekeeper, Denied, Gatekeeper, Identity, Key, Settings};
 use testkit::builders::{T0, unique_job};
 use testkit::clerk::{Answer, Clerk, KeyServer};
 
@@ -327,4 +327,37 @@ async fn without_any_key_pages_are_unavailable_and_streams_say_so_in_a_good_answ
     // A token that no key could make good is refused all the same.
     let shapeless = gateway.get(&job.path("/logs")).header("authorization", "Bearer x.y.z");
     shapeless.whole().await.refused(401, "token_invalid");
+}
+
+/// A key that is removed right after it was checked, before the stream it lets in is there to be ended.
+#[derive(Debug)]
+struct Fickle(std::sync::Arc<dyn Gatekeeper>);
+
+#[async_trait::async_trait]
+impl Gatekeeper for Fickle {
+    async fn identify(&self, head: &http::request::Parts) -> Result<Identity, Denied> {
+        self.0.identify(head).await
+    }
+
+    fn accepts(&self, _key: &Key) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn a_key_removed_while_a_stream_is_being_opened_opens_none() {
+    let (settings, clerk) = (settings(), Clerk::new());
+    let keeper = crate::common::clerk_gatekeeper(&clerk, &settings.origins);
+    let gateway = Gateway::of(settings, |store| store, std::sync::Arc::new(Fickle(keeper)), clerk).await;
+    let job = gateway.job("ana").await;
+    gateway
+        .get_as("ana", &job.stream())
+        .whole()
+        .await
+        .refused(401, "token_invalid");
+    let metrics = gateway.get_admin("/metrics").whole().await;
+    assert!(
+        metrics.text().contains("tailwater_gateway_streams 0\n"),
+        "its place is free again"
+    );
 }
