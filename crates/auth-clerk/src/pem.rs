@@ -29,14 +29,14 @@ pub(crate) fn parse(text: &str) -> Result<RsaKey, &'static str> {
         return Err(fault);
     }
     let (label, body) = unwrap_armour(text)?;
-    let read: fn(&[u8]) -> Option<(&[u8], &[u8])> = match label {
-        "PUBLIC KEY" => spki,
-        "RSA PUBLIC KEY" => pkcs1,
-        _ => return Err("it is not labelled PUBLIC KEY"),
-    };
     let body: String = body.split_ascii_whitespace().collect();
     let der = STANDARD.decode(body).map_err(|_| "its base64 is broken")?;
-    let (modulus, exponent) = read(&der).ok_or("it is not an RSA public key")?;
+    let (modulus, exponent) = match label {
+        "PUBLIC KEY" => spki(&der),
+        "RSA PUBLIC KEY" => pkcs1(&der),
+        _ => return Err("it is not labelled PUBLIC KEY"),
+    }
+    .ok_or("it is not an RSA public key")?;
     RsaKey::build(&PublicNumbers::new(modulus, exponent)?)
 }
 

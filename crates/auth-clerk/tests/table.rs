@@ -62,7 +62,8 @@ fn fetching(server: &KeyServer) -> Verifier {
         fresh: Duration::from_secs(3600),
         ..JwksOptions::new(server.url())
     };
-    Verifier::new(policy(), Keys::jwks(options).unwrap()).unwrap()
+    let keys = Keys::jwks(options).expect("the options are in range");
+    Verifier::new(policy(), keys).expect("the policy is complete")
 }
 
 #[tokio::test]
