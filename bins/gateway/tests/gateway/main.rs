@@ -12,6 +12,7 @@ mod openapi;
 mod owners;
 mod pages;
 mod program;
+mod redis;
 mod seam;
 mod stream;
 mod tokens;
