@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 use archiver::{Archive, Policy, Stop, Swept};
 use log_model::Timestamp;
 use redact::Redactor;
+use settings::sentence;
 use stream_store::LogStore;
 use tracing::{error, info, warn};
 
@@ -42,18 +43,6 @@ impl Error {
     }
 }
 
-/// An error and what it came from, in a line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
 /// Does what it is told. `stop` asks it to finish the step it is at and end.
 ///
 /// The answer is success only if nothing was left undone.
@@ -72,7 +61,7 @@ pub async fn run(args: Args, stop: impl Future<Output = ()> + Send + 'static) ->
         Ok(false) => ExitCode::FAILURE,
         Err(problem) => {
             // Said plainly as well, because the log may be turned off.
-            eprintln!("tailwater-archiver: {}", with_causes(&problem));
+            eprintln!("tailwater-archiver: {}", sentence(&problem));
             error!(error = &problem as &dyn std::error::Error, "nothing more could be done");
             ExitCode::from(if problem.is_a_setting() { 2 } else { 1 })
         }

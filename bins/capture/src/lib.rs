@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use capture::{Command, StoreSource};
 use redact::Redactor;
+use settings::sentence;
 use stream_store::{Ended, Ending, Error as StoreError, LogStore, StoreUrl};
 
 use crate::config::{Args, EndArgs, FlushArgs, OpenArgs, RunArgs, Verb};
@@ -34,8 +35,8 @@ pub enum Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Setting { .. } => Self::Setting(with_causes(&error)),
-            error => Self::Failed(with_causes(&error)),
+            StoreError::Setting { .. } => Self::Setting(sentence(&error)),
+            error => Self::Failed(sentence(&error)),
         }
     }
 }
@@ -44,7 +45,7 @@ impl From<capture::Error> for Error {
     fn from(error: capture::Error) -> Self {
         match error {
             capture::Error::Store(error) => error.into(),
-            error => Self::Failed(with_causes(&error)),
+            error => Self::Failed(sentence(&error)),
         }
     }
 }
@@ -158,7 +159,7 @@ async fn source(url: &StoreUrl) -> Result<StoreSource, Error> {
 pub fn redactor(secret_env: &[String], secret_file: Option<&Path>) -> Result<Redactor, Error> {
     let redactor = Redactor::builder()
         .build()
-        .map_err(|error| Error::Failed(with_causes(&error)))?;
+        .map_err(|error| Error::Failed(sentence(&error)))?;
     for (name, value) in std::env::vars_os() {
         let (Some(name), value) = (name.to_str(), value.to_string_lossy()) else {
             continue;
@@ -230,7 +231,7 @@ async fn flush(args: FlushArgs) -> Result<ExitCode, Error> {
     let store = stream_store::connect(&args.store.store).await?;
     let flushed = capture::flush(&store, &args.spool.folder(), args.job.as_ref()).await?;
     for (path, error) in &flushed.left {
-        say(&format!("{} stays: {}", path.display(), with_causes(error)));
+        say(&format!("{} stays: {}", path.display(), sentence(error)));
     }
     Ok(if flushed.left.is_empty() {
         ExitCode::SUCCESS
@@ -241,16 +242,4 @@ async fn flush(args: FlushArgs) -> Result<ExitCode, Error> {
 
 fn say(sentence: &str) {
     eprintln!("tailwater-capture: {sentence}");
-}
-
-/// An error with what led to it: each says only its own part.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

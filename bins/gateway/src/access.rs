@@ -17,6 +17,9 @@ use crate::body::Body;
 /// The key a reader's credential was signed with, by its thumbprint.
 pub type Key = auth_clerk::KeyId;
 
+/// How fetching keys goes.
+pub type KeyStatus = auth_clerk::KeyStatus;
+
 /// Somebody who may ask.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -73,8 +76,9 @@ pub trait Gatekeeper: std::fmt::Debug + Send + Sync + 'static {
     /// [`Denied`] when that cannot be said.
     async fn identify(&self, head: &Parts) -> Result<Identity, Denied>;
 
-    /// Looks at a request before it is routed; lets it go its way unless overridden.
-    async fn before_routing(&self, request: Request<Incoming>) -> Before {
+    /// Looks at a request before it is routed; lets it go its way unless overridden. `request_id` is what the answer will
+    /// be known by, for whoever writes one here.
+    async fn before_routing(&self, request: Request<Incoming>, _request_id: &str) -> Before {
         Before::Go(request)
     }
 
@@ -93,9 +97,9 @@ pub trait Gatekeeper: std::fmt::Debug + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Whether outdated keys are in use because fresh ones cannot be had.
-    fn keys_are_stale(&self) -> bool {
-        false
+    /// How the keys that credentials are checked with are being fetched; none where nothing is fetched.
+    fn key_status(&self) -> Option<KeyStatus> {
+        None
     }
 
     /// An item whenever the accepted keys change. Never ends early; unless overridden, nothing ever comes.

@@ -104,8 +104,16 @@ impl Metrics {
             rejections.get_or_create(&[("reason", reason.to_owned())]).inc_by(count);
         }
         registry.register("rejections", "Credentials not accepted, by reason", rejections);
-        let help = "Whether outdated signing keys are in use because fresh ones cannot be had";
-        registry.register("keys_stale", help, now(usize::from(app.gatekeeper.keys_are_stale())));
+        if let Some(keys) = app.gatekeeper.key_status() {
+            registry.register("keys", "Signing keys that are believed", now(keys.keys));
+            let help = "Whether outdated signing keys are in use because fresh ones cannot be had";
+            registry.register("keys_stale", help, now(usize::from(keys.stale)));
+            let fetches: Family<Labels<1>, Counter> = Family::default();
+            for (outcome, count) in [("good", keys.fetched), ("failed", keys.failed)] {
+                fetches.get_or_create(&[("outcome", outcome.to_owned())]).inc_by(count);
+            }
+            registry.register("key_fetches", "Fetches of the signing keys, by outcome", fetches);
+        }
         registry.register("connections", "Connections open now", self.connections.clone());
         let help = "Connections closed at once because there were too many";
         registry.register("refused_connections", help, self.refused_connections.clone());

@@ -1,6 +1,5 @@
 //! The gateway put together: what it is made of, and the one way every request goes.
 
-use std::fmt::Write;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +11,7 @@ use http::request::Parts as Head;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use log_model::JobId;
+use settings::sentence;
 use stream_store::{Hub, HubOptions, LogStore, Silence, State};
 use tokio::time::{Instant, timeout};
 use tracing::Instrument;
@@ -231,7 +231,7 @@ impl App {
         let started = Instant::now();
         let origin = request.headers().get(header::ORIGIN).cloned();
         let request_id = route::request_id(request.headers()).map_or_else(chance::request_id, str::to_owned);
-        let request = match self.gatekeeper.before_routing(request).await {
+        let request = match self.gatekeeper.before_routing(request, &request_id).await {
             Before::Go(request) => request,
             Before::Answer(mut response) => {
                 self.finish(&mut response, &request_id, origin.as_ref());
@@ -308,7 +308,7 @@ impl App {
             Ok(Some(found)) => Ok(found),
             Ok(None) => Err(Refusal::JobNotFound),
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "look-up failed");
+                tracing::warn!(error = %sentence(&error), "look-up failed");
                 Err(error.into())
             }
         }
@@ -332,6 +332,10 @@ impl App {
             return Err(Refusal::JobNotFound);
         };
         let slot = self.streams.take(&job, &identity.user, identity.key)?;
+        // The key may have been removed since it was checked, before there was a stream to end for it.
+        if identity.key.is_some_and(|key| !self.gatekeeper.accepts(&key)) {
+            return Err(Refusal::TokenInvalid);
+        }
         let request = live::Request {
             job,
             owners: identity.owners,
@@ -460,7 +464,7 @@ impl App {
                 for job in self.streams.jobs() {
                     let at = std::time::SystemTime::now().into();
                     if let Err(error) = self.store.mark_silent(&job, &self.settings.silence, at).await {
-                        tracing::debug!(%job, error = %chain(&error), "silence not looked at");
+                        tracing::debug!(%job, error = %sentence(&error), "silence not looked at");
                     }
                 }
             }
@@ -485,15 +489,4 @@ fn event_stream(body: Body) -> Response<Body> {
     );
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
-}
-
-/// An error with its causes, for the log. No error of this workspace holds a line's text or a credential.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let _ = write!(text, ": {error}");
-        source = error.source();
-    }
-    text
 }

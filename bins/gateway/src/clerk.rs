@@ -12,7 +12,7 @@ use http::request::Parts;
 use log_model::{Owner, OwnerId};
 use parking_lot::Mutex;
 
-use crate::access::{Denied, Gatekeeper, Identity, Key};
+use crate::access::{Denied, Gatekeeper, Identity, Key, KeyStatus};
 use crate::answer::Origins;
 
 /// Lets in whoever shows a good Clerk session token: as a bearer token or, with a page of an allowed origin, as a
@@ -98,8 +98,8 @@ impl Gatekeeper for ClerkGatekeeper {
             .collect()
     }
 
-    fn keys_are_stale(&self) -> bool {
-        self.verifier.key_status().stale
+    fn key_status(&self) -> Option<KeyStatus> {
+        Some(self.verifier.key_status())
     }
 
     fn accepts(&self, key: &Key) -> bool {

@@ -1,7 +1,11 @@
 //! The program's settings: flags and environment variables, read once and checked before anything starts.
 #![allow(rustdoc::bare_urls, reason = "these comments are the help that a terminal shows")]
 
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +13,11 @@ use std::time::Duration;
 use archiver::Archive;
 use auth_clerk::{JwksOptions, Keys, Policy, Verifier};
 use clap::Parser;
-use settings::{ArchiveArgs, LogArgs, Rate, SilenceArgs, StoreArgs, duration, rate, size, start_tracing};
+use settings::{ArchiveArgs, LogArgs, Rate, SilenceArgs, StoreArgs, duration, rate, sentence, size, start_tracing};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::answer::Origins;
-use crate::app::{App, Error, Parts, Result, Settings, chain};
+use crate::app::{App, Error, Parts, Result, Settings};
 use crate::clerk::ClerkGatekeeper;
 use crate::io::Deadlines;
 use crate::limits::StreamLimits;
@@ -55,8 +59,15 @@ pub struct Config {
         conflicts_with = "clerk_jwt_key"
     )]
     clerk_jwks_url: Option<String>,
-    /// Clerk's public key in PEM instead of fetched keys; no network is needed then
-    #[arg(long, env = "TAILWATER_CLERK_JWT_KEY", value_name = "PEM", hide_env_values = true)]
+    /// Clerk's public key in PEM, or the file that holds it, instead of fetched keys; no network is needed then
+    // PEM begins with dashes, which would otherwise be taken for a flag, and be repeated as an unknown one.
+    #[arg(
+        long,
+        env = "TAILWATER_CLERK_JWT_KEY",
+        value_name = "PEM",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
     clerk_jwt_key: Option<String>,
     /// The applications whose tokens are accepted, as tokens name them in azp: https://app.example.com,…
     #[arg(
@@ -182,7 +193,10 @@ impl Config {
     fn gatekeeper(&self, origins: Origins) -> Result<ClerkGatekeeper> {
         let issuer = self.clerk_issuer.trim_end_matches('/');
         let keys = match &self.clerk_jwt_key {
-            Some(pem) => Keys::pem(pem).map_err(|error| setting("--clerk-jwt-key", &error))?,
+            Some(value) => {
+                let pem = key_text(value).map_err(|error| setting("--clerk-jwt-key", &error))?;
+                Keys::pem(&pem).map_err(|error| setting("--clerk-jwt-key", &error))?
+            }
             None => {
                 let url = self
                     .clerk_jwks_url
@@ -212,10 +226,32 @@ impl Config {
     }
 }
 
+/// What keeps a key's file from being read. Its name is not repeated: it may be a key after all.
+#[derive(Debug, thiserror::Error)]
+#[error("the file that it names cannot be read")]
+struct Unreadable(#[from] std::io::Error);
+
+/// The text of a key: the value itself, or what is in the file of that name.
+///
+/// A public key in base64 begins with `M` and one in PEM with dashes, so what begins like a path is meant as one; any
+/// other value is a file's name only if there is such a file.
+fn key_text(value: &str) -> std::result::Result<Cow<'_, str>, Unreadable> {
+    /// Far more than a key needs; a larger file is read so far and then found to be too long.
+    const ENOUGH: u64 = 64 * 1024;
+    let name = value.trim();
+    let is_path = ["/", "./", "../", "~"].iter().any(|start| name.starts_with(start)) || name.ends_with(".pem");
+    if !is_path && !Path::new(name).is_file() {
+        return Ok(Cow::Borrowed(value));
+    }
+    let mut text = Vec::new();
+    File::open(name)?.take(ENOUGH).read_to_end(&mut text)?;
+    Ok(Cow::Owned(String::from_utf8_lossy(&text).into_owned()))
+}
+
 fn setting(setting: &'static str, error: &dyn std::error::Error) -> Error {
     Error::Setting {
         setting,
-        problem: chain(error),
+        problem: sentence(error),
     }
 }
 
@@ -240,7 +276,7 @@ pub fn main() -> ExitCode {
 }
 
 fn failed(error: &dyn std::error::Error, code: u8) -> ExitCode {
-    eprintln!("error: {}", chain(error));
+    eprintln!("error: {}", sentence(error));
     ExitCode::from(code)
 }
 

@@ -23,7 +23,7 @@ mod server;
 mod viewer;
 pub mod wire;
 
-pub use crate::access::{Before, Denied, Gatekeeper, Identity, Key};
+pub use crate::access::{Before, Denied, Gatekeeper, Identity, Key, KeyStatus};
 pub use crate::answer::{BadOrigin, Origins, Refusal};
 pub use crate::app::{App, Error, Parts, Result, Settings};
 pub use crate::body::Body;

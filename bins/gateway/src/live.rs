@@ -15,11 +15,12 @@ use archiver::{Cursor, Found, PageSize, Storage, Walk};
 use bytes::Bytes;
 use futures::{FutureExt, Stream, stream};
 use log_model::{GapReason, JobId, LogEvent, Owner, Seq, Span, Timestamp};
+use settings::sentence;
 use stream_store::{Item, JobRecord, State, Subscription};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::answer::Refusal;
-use crate::app::{App, chain};
+use crate::app::App;
 use crate::chance;
 use crate::limits::{Leave, Slot};
 use crate::wire::{self, Farewell, Frames, Hello};
@@ -328,7 +329,7 @@ impl Live {
         if matches!(error, archiver::Error::Erased) {
             return self.erased();
         }
-        tracing::warn!(job = %self.job, error = %chain(&error), "replay stopped");
+        tracing::warn!(job = %self.job, error = %sentence(&error), "replay stopped");
         self.leave(Farewell::Unavailable(Refusal::from(error).code()))
     }
 

@@ -8,9 +8,10 @@ use bytes::Bytes;
 use futures::{Stream, stream};
 use http::{HeaderValue, Response, StatusCode, header};
 use log_model::{JobId, Seq};
+use settings::sentence;
 
 use crate::answer::{self, Refusal};
-use crate::app::{App, chain};
+use crate::app::App;
 use crate::body::Body;
 use crate::route::{self, Ask, Bad, From, PageQuery, SearchQuery};
 use crate::wire::{self, Direction, JobView, PageEntries, PageHead};
@@ -127,7 +128,7 @@ fn paged(app: &App, job: &JobId, said: Said, page: &Page, direction: Direction, 
 }
 
 fn refused(job: &JobId, error: archiver::Error) -> Refusal {
-    tracing::warn!(%job, error = %chain(&error), "page not read");
+    tracing::warn!(%job, error = %sentence(&error), "page not read");
     error.into()
 }
 
@@ -160,7 +161,7 @@ fn raw_lines(app: Arc<App>, job: JobId, found: Found) -> impl Stream<Item = io::
                     Ok(Some(entries)) => entries,
                     Ok(None) => return None,
                     Err(error) => {
-                        tracing::warn!(%job, error = %chain(&error), "download cut");
+                        tracing::warn!(%job, error = %sentence(&error), "download cut");
                         return Some((Err(io::Error::other("the rest of the log could not be read")), None));
                     }
                 };

@@ -74,21 +74,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// The message with its causes, as a person reads it.
-    pub fn sentence(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            let words = error.to_string();
-            if !text.ends_with(&words) {
-                text.push_str(": ");
-                text.push_str(&words);
-            }
-            cause = error.source();
-        }
-        text
-    }
-
     /// 2 for what the caller set wrong, 1 for what failed.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -39,7 +39,7 @@ pub fn main(config: Config) -> ExitCode {
         // Whoever reads our output has seen enough, as in `tailwater show j | head`.
         Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tailwater: {}", error.sentence());
+            eprintln!("tailwater: {}", settings::sentence(&error));
             ExitCode::from(error.exit_code())
         }
     }

@@ -157,12 +157,13 @@ impl LocalGatekeeper {
     }
 
     /// `POST /v1/dev/session`, the body being the code.
-    async fn answer_sign_in(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer_sign_in(&self, request: Request<Incoming>, request_id: &str) -> Response<Body> {
         if request.method() != Method::POST {
             let mut answer = problem(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
                 "Signing in is a POST.",
+                request_id,
             );
             answer
                 .headers_mut()
@@ -174,6 +175,7 @@ impl LocalGatekeeper {
                 StatusCode::FORBIDDEN,
                 "origin_not_allowed",
                 "Open the address that tailwater printed.",
+                request_id,
             );
         }
         let code = match Limited::new(request.into_body(), 256).collect().await {
@@ -183,6 +185,7 @@ impl LocalGatekeeper {
                     StatusCode::BAD_REQUEST,
                     "bad_request",
                     "The body is the code and nothing else.",
+                    request_id,
                 );
             }
         };
@@ -191,6 +194,7 @@ impl LocalGatekeeper {
                 StatusCode::UNAUTHORIZED,
                 "token_invalid",
                 "This address is no longer good. Open the one that tailwater printed last.",
+                request_id,
             );
         }
         let Ok(session) = self.sign_in() else {
@@ -198,6 +202,7 @@ impl LocalGatekeeper {
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal",
                 "The system gave no randomness; try again.",
+                request_id,
             );
         };
         let cookie = format!(
@@ -216,12 +221,13 @@ impl LocalGatekeeper {
     }
 
     /// `GET /v1/jobs`, which only a single machine has: everything here belongs to one person.
-    async fn answer_jobs(&self, headers: &HeaderMap) -> Response<Body> {
+    async fn answer_jobs(&self, headers: &HeaderMap, request_id: &str) -> Response<Body> {
         if !self.is_signed_in(headers) || !self.is_own_origin(headers) {
             return problem(
                 StatusCode::UNAUTHORIZED,
                 "token_missing",
                 "Open the address that tailwater printed.",
+                request_id,
             );
         }
         match newest_first(&*self.store).await {
@@ -241,6 +247,7 @@ impl LocalGatekeeper {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "store_unavailable",
                 "The log cannot be read right now.",
+                request_id,
             ),
         }
     }
@@ -258,10 +265,11 @@ fn answer(status: StatusCode, content_type: &'static str, body: String) -> Respo
     answer
 }
 
-fn problem(status: StatusCode, code: &str, detail: &str) -> Response<Body> {
-    let title = status.canonical_reason().unwrap_or_default();
-    let body =
-        json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "code": code, "detail": detail });
+fn problem(status: StatusCode, code: &str, detail: &str, request_id: &str) -> Response<Body> {
+    let body = json!({
+        "type": "about:blank", "title": status.canonical_reason().unwrap_or_default(), "status": status.as_u16(),
+        "code": code, "detail": detail, "request_id": request_id,
+    });
     answer(status, "application/problem+json", body.to_string())
 }
 
@@ -283,7 +291,7 @@ impl Gatekeeper for LocalGatekeeper {
         })
     }
 
-    async fn before_routing(&self, request: Request<Incoming>) -> Before {
+    async fn before_routing(&self, request: Request<Incoming>, request_id: &str) -> Before {
         let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
         let host = host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
         if !host.is_some_and(|host| self.is_own_host(host)) {
@@ -291,11 +299,14 @@ impl Gatekeeper for LocalGatekeeper {
                 StatusCode::MISDIRECTED_REQUEST,
                 "misdirected_request",
                 "This page answers under 127.0.0.1, localhost and [::1] only.",
+                request_id,
             ));
         }
         match request.uri().path() {
-            "/v1/dev/session" => Before::Answer(self.answer_sign_in(request).await),
-            "/v1/jobs" if request.method() == Method::GET => Before::Answer(self.answer_jobs(request.headers()).await),
+            "/v1/dev/session" => Before::Answer(self.answer_sign_in(request, request_id).await),
+            "/v1/jobs" if request.method() == Method::GET => {
+                Before::Answer(self.answer_jobs(request.headers(), request_id).await)
+            }
             _ => Before::Go(request),
         }
     }

@@ -172,3 +172,36 @@ async fn a_page_from_elsewhere_gets_nothing_under_any_name() {
         StatusCode::OK
     );
 }
+
+#[tokio::test]
+async fn every_problem_says_the_id_that_its_answer_is_known_by() {
+    let desk = Desk::open().await;
+    for (method, path, headers, body) in [
+        ("GET", "/v1/dev/session", vec![], ""),
+        ("POST", "/v1/dev/session", vec![("origin", "https://evil.example")], ""),
+        ("POST", "/v1/dev/session", vec![], "a guess"),
+        ("POST", "/v1/dev/session", vec![], &*"x".repeat(1000)),
+        ("GET", "/v1/jobs", vec![], ""),
+        ("GET", "/v1/jobs/mine", vec![("host", "evil.example")], ""),
+        ("GET", "/v1/jobs/mine", vec![], ""),
+    ] {
+        for own in [None, Some("abc-1")] {
+            let mut headers = headers.clone();
+            headers.extend(own.map(|id| ("x-request-id", id)));
+            let answer = desk.send(method, path, &headers, body).await;
+            assert_eq!(
+                answer.headers()["content-type"],
+                "application/problem+json",
+                "{method} {path}"
+            );
+            let id = answer.headers()["x-request-id"].to_str().expect("text").to_owned();
+            let body = http_body_util::BodyExt::collect(answer.into_body())
+                .await
+                .expect("a body")
+                .to_bytes();
+            let problem: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+            assert_eq!(problem["request_id"], id.as_str(), "{method} {path}");
+            assert!(own.is_none_or(|own| own == id) && !id.is_empty());
+        }
+    }
+}

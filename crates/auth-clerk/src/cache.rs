@@ -102,7 +102,7 @@ impl Cache {
         KeyStatus {
             keys: self.shared.key_ids.borrow().len(),
             age,
-            stale: age.is_some_and(|age| age > self.shared.options.fresh),
+            stale: fetching.failures_in_a_row > 0 && age.is_some_and(|age| age > self.shared.options.fresh),
             fetched: fetching.fetched,
             failed: fetching.failed,
         }

@@ -24,20 +24,45 @@ pub(crate) fn parse(text: &str) -> Result<RsaKey, &'static str> {
         .trim_matches(['"', '\''])
         .replace("\\r", "\r")
         .replace("\\n", "\n");
-    let (label, body) = unwrap_armour(text.trim())?;
+    let text = text.trim();
+    if let Some(fault) = mistaken(text) {
+        return Err(fault);
+    }
+    let (label, body) = unwrap_armour(text)?;
     let body: String = body.split_ascii_whitespace().collect();
     let der = STANDARD.decode(body).map_err(|_| "its base64 is broken")?;
     let (modulus, exponent) = match label {
         "PUBLIC KEY" => spki(&der),
         "RSA PUBLIC KEY" => pkcs1(&der),
-        label if label.contains("PRIVATE KEY") => {
-            return Err("it is a private key, and only the public key belongs here");
-        }
-        "CERTIFICATE" => return Err("it is a certificate, not a public key"),
         _ => return Err("it is not labelled PUBLIC KEY"),
     }
     .ok_or("it is not an RSA public key")?;
     RsaKey::build(&PublicNumbers::new(modulus, exponent)?)
+}
+
+/// What people really paste instead, by its first words. Said before anything is decoded: a private key may be
+/// encrypted or wrapped in a comment, and is to be called a private key all the same.
+fn mistaken(text: &str) -> Option<&'static str> {
+    if text.is_empty() {
+        return Some("it is empty");
+    }
+    if text.contains("PRIVATE KEY-----") {
+        return Some("it is a private key, and only the public key belongs here");
+    }
+    if text.contains("-----BEGIN CERTIFICATE") || text.contains("-----BEGIN TRUSTED CERTIFICATE") {
+        return Some("it is a certificate, not a public key");
+    }
+    if text.starts_with("sk_") {
+        return Some("it is a secret key, and only the public key in PEM belongs here");
+    }
+    if text.starts_with("pk_") {
+        return Some("it is a publishable key, and the public key in PEM belongs here");
+    }
+    if text.starts_with("ssh-") || text.starts_with("ecdsa-") {
+        return Some("it is an SSH key, and the public key in PEM belongs here");
+    }
+    text.starts_with('{')
+        .then_some("it is JSON, and the public key in PEM belongs here")
 }
 
 fn unwrap_armour(text: &str) -> Result<(&str, &str), &'static str> {
@@ -199,8 +224,38 @@ mod tests {
         check(&format!("{pem}{pem}"), "something follows its last line");
         check(&format!("x{pem}"), "it does not begin with -----BEGIN PUBLIC KEY-----");
         check(&pem.replacen("MII", "M*I", 1), "its base64 is broken");
-        check("", "it is not an RSA public key");
-        check("sk_test_abcd", "its base64 is broken");
+        for nothing in ["", "\"\"", " \n ", "\\n"] {
+            check(nothing, "it is empty");
+        }
+        let secret = ["sk", "test", "abcd"].join("_");
+        check(
+            &secret,
+            "it is a secret key, and only the public key in PEM belongs here",
+        );
+        check(
+            "pk_test_abcd",
+            "it is a publishable key, and the public key in PEM belongs here",
+        );
+        check(
+            "ssh-rsa AAAA me@here",
+            "it is an SSH key, and the public key in PEM belongs here",
+        );
+        check(&clerk.jwks(), "it is JSON, and the public key in PEM belongs here");
+        let dashes = "-".repeat(5);
+        for private in [
+            clerk.private_pem().replace('\n', "\\n"),
+            clerk.private_pem().replace('\n', "\r\n"),
+            clerk.private_pem().replace('\n', " "),
+            format!("Bag Attributes\n    friendlyName: signing\n{}", clerk.private_pem()),
+            format!("{pem}{}", clerk.private_pem()),
+            format!(
+                "{dashes}BEGIN RSA PRIVATE KEY{dashes}\nProc-Type: 4,ENCRYPTED\n\nAAAA\n{dashes}END RSA PRIVATE KEY{dashes}"
+            ),
+            format!("{dashes}BEGIN EC PRIVATE KEY{dashes}\nAAAA\n{dashes}END EC PRIVATE KEY{dashes}"),
+            format!("{dashes}BEGIN ENCRYPTED PRIVATE KEY{dashes}\nAAAA"),
+        ] {
+            check(&private, "it is a private key, and only the public key belongs here");
+        }
         check(&"A".repeat(MAX_PEM_LEN + 1), "it is too long to be a public key");
         check(&Clerk::of(1024, 65537, 0).pem(), "it has fewer than 2048 bits");
         check(&Clerk::of(2048, 3, 0).pem(), "its exponent is not 65537");
@@ -215,6 +270,23 @@ mod tests {
         ]
         .concat();
         check(&STANDARD.encode(der), "it is not an RSA public key");
+        // A key on the curve P-256: 1.2.840.10045.2.1 with 1.2.840.10045.3.1.7.
+        let der = [
+            &[
+                0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
+            ][..],
+            &[
+                0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+            ],
+            &[7; 64],
+        ]
+        .concat();
+        let body = STANDARD.encode(der);
+        let dashes = "-".repeat(5);
+        check(
+            &format!("{dashes}BEGIN PUBLIC KEY{dashes}\n{body}\n{dashes}END PUBLIC KEY{dashes}\n"),
+            "it is not an RSA public key",
+        );
     }
 
     #[test]

@@ -189,7 +189,24 @@ fn misbehaviour() -> Vec<Answer> {
         Answer::CutShort,
         Answer::HangUp,
         Answer::Garbage,
+        // Never in time: nothing but a head that never ends, a body that never does, a chunk's length that never does.
+        Answer::Trickle(""),
+        Answer::Trickle("HTTP/1.1 200 OK\r\nx-slow: "),
+        Answer::Trickle("HTTP/1.1 200 OK\r\ncontent-length: 4000\r\n\r\n"),
+        Answer::Trickle("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n1"),
+        Answer::Trickle("HTTP/1.1 200 OK\r\n\r\n{\"keys\":["),
+        Answer::Trickle("HTTP/1.1 100 Continue\r\n\r\n"),
+        // Asked for plain, sent compressed: not unpacked, since what unpacks to gigabytes fits into the limit.
+        Answer::gzipped(Clerk::new().jwks().as_bytes()),
+        Answer::Headed("content-encoding: br\r\n".to_owned(), vec![0x1b; 40]),
+        Answer::Headed("location: http://127.0.0.1:1/\r\n".to_owned(), b"moved".to_vec()),
+        Answer::Status(301),
+        Answer::Status(304),
+        Answer::Status(401),
+        Answer::Status(429),
         Answer::Body(Vec::new()),
+        Answer::Body(br#"{"keys":[],"keys":[]}"#.to_vec()),
+        Answer::Body(format!("{{\"keys\":[]}}{}", "x").into_bytes()),
         Answer::Body(b"<html>sign in to the hotel's network</html>".to_vec()),
         Answer::Body(br#"{"errors":[{"message":"try again"}]}"#.to_vec()),
         Answer::Body(b"{\"keys\":[\xff]}".to_vec()),
@@ -246,6 +263,62 @@ async fn keys_at_hand_outlive_every_misbehaviour() {
         );
         assert!(verifier.ready() && verifier.keys().borrow().len() == 1, "{answer:?}");
     }
+}
+
+#[tokio::test]
+async fn a_good_set_is_taken_whatever_the_answer_calls_itself() {
+    let clerk = Clerk::new();
+    for headers in [
+        "",
+        "content-type: text/html\r\n",
+        "content-type: application/jwk-set+json; charset=utf-8\r\n",
+    ] {
+        let server = KeyServer::start(&clerk);
+        server.answer(Answer::Headed(headers.to_owned(), clerk.jwks().into_bytes()));
+        let verdict = verify(&verifier(&server), &clerk.session("user_ana").token()).await;
+        assert!(verdict.is_ok(), "{headers}: {verdict:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_set_at_the_start_lets_nobody_in_and_is_not_ready() {
+    let clerk = Clerk::new();
+    let server = KeyServer::start(&clerk);
+    server.answer(Answer::Body(br#"{"keys":[]}"#.to_vec()));
+    let verifier = verifier(&server);
+    let verdict = verify(&verifier, &clerk.session("user_ana").token()).await;
+    assert_eq!(verdict.err(), Some(Rejection::JwkKidMismatch));
+    assert!(!verifier.ready());
+}
+
+#[tokio::test]
+async fn a_server_whose_certificate_nobody_vouches_for_is_unavailable() {
+    let clerk = Clerk::new();
+    let (server, _certificate) = KeyServer::start_tls(&clerk);
+    let plain = KeyServer::start(&clerk);
+    for url in [server.url(), plain.url().replace("http://", "https://")] {
+        let verifier = verifier_with(JwksOptions {
+            back_off: Duration::from_secs(60),
+            ..JwksOptions::new(url)
+        });
+        let verdict = verify(&verifier, &clerk.session("user_ana").token()).await;
+        assert_eq!(verdict.err(), Some(Rejection::JwkUnavailable));
+    }
+    assert_eq!((server.requests(), plain.requests()), (0, 0));
+}
+
+#[tokio::test]
+async fn nobody_listening_is_unavailable_at_once() {
+    let clerk = Clerk::new();
+    let gone = KeyServer::start(&clerk).url();
+    let verifier = verifier_with(JwksOptions {
+        // Far longer than any wait of these tests: a refused connection is not waited for.
+        timeout: Duration::from_secs(600),
+        back_off: Duration::from_secs(60),
+        ..JwksOptions::new(gone)
+    });
+    let verdict = verify(&verifier, &clerk.session("user_ana").token()).await;
+    assert_eq!(verdict.err(), Some(Rejection::JwkUnavailable));
 }
 
 #[tokio::test]

@@ -13,10 +13,12 @@
 
 mod logs;
 mod reading;
+mod sentence;
 mod stores;
 mod values;
 
 pub use crate::logs::{LogArgs, LogFormat, start_tracing};
 pub use crate::reading::read;
+pub use crate::sentence::sentence;
 pub use crate::stores::{ArchiveArgs, SilenceArgs, StoreArgs};
 pub use crate::values::{Rate, duration, rate, size};

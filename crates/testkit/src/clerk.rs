@@ -1,8 +1,8 @@
 //! A stand-in for Clerk: it signs session tokens, wrong ones too, and serves its key set, badly if told so.
 //!
 //! Keys are made once per process, because making one costs more than most tests. The key server runs on threads of
-//! its own and blocks on conditions, never on a clock, so a test may pause Tokio's time and hold an answer back for as
-//! long as it likes.
+//! its own and blocks on conditions (but for the pauses of [`Answer::Trickle`]), not on a clock, so a test may pause
+//! Tokio's time and hold an answer back for as long as it likes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -40,7 +40,7 @@ pub struct Clerk {
     party: String,
     kid: String,
     spec: Spec,
-    key: PKey<Private>,
+    pub(crate) key: PKey<Private>,
 }
 
 impl Default for Clerk {
@@ -387,6 +387,27 @@ pub enum Answer {
     HangUp,
     /// Sends bytes that are no HTTP.
     Garbage,
+    /// 200 with these lines of header, each with its line end, and this body; no other `Content-Type`.
+    Headed(String, Vec<u8>),
+    /// Sends this, and then a byte every now and then, without end.
+    Trickle(&'static str),
+}
+
+impl Answer {
+    /// 200 with this body, compressed although nobody asked for that.
+    ///
+    /// # Panics
+    /// If compressing into memory fails.
+    #[must_use]
+    pub fn gzipped(body: &[u8]) -> Answer {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(body).expect("memory takes every byte");
+        let body = encoder.finish().expect("memory takes every byte");
+        Answer::Headed(
+            "content-type: application/json\r\ncontent-encoding: gzip\r\n".to_owned(),
+            body,
+        )
+    }
 }
 
 /// Serves key sets on the loopback interface, on a port of its own. Gone when dropped.
@@ -596,6 +617,26 @@ impl Inner {
                 stream.write_all(half)
             }
             Answer::HangUp => Ok(()),
+            Answer::Headed(headers, body) => {
+                let len = body.len();
+                let head = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {len}\r\nconnection: close\r\n\r\n");
+                stream.write_all(head.as_bytes())?;
+                stream.write_all(&body)
+            }
+            Answer::Trickle(beginning) => {
+                stream.write_all(beginning.as_bytes())?;
+                loop {
+                    let pause = Duration::from_millis(20);
+                    let state = lock(&self.state);
+                    let waited = self.changed.wait_timeout_while(state, pause, |state| !state.stopped);
+                    let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+                    if state.stopped {
+                        return Ok(());
+                    }
+                    drop(state);
+                    stream.write_all(b" ")?;
+                }
+            }
             Answer::Garbage => stream.write_all(b"\x16\x03\x01\x00\x00 not HTTP\r\n\r\n"),
         }
     }

@@ -13,4 +13,5 @@ pub mod recordings;
 pub mod redis;
 pub mod s3;
 pub mod strategies;
+pub mod tokens;
 pub mod workspace;

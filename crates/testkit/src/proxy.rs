@@ -1,7 +1,7 @@
 //! A loopback proxy that passes bytes on until it is told to cut.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
+    target: Arc<Mutex<SocketAddr>>,
     cuts: Arc<watch::Sender<u64>>,
     accepted: watch::Receiver<u64>,
     accepting: JoinHandle<()>,
@@ -29,14 +30,18 @@ impl Proxy {
         let cuts = Arc::new(watch::Sender::new(0));
         let (count, accepted) = watch::channel(0);
         let cut = Arc::clone(&cuts);
+        let target = Arc::new(Mutex::new(target));
+        let leads_to = Arc::clone(&target);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 count.send_modify(|count| *count += 1);
+                let target = *leads_to.lock().unwrap_or_else(PoisonError::into_inner);
                 tokio::spawn(pass(client, target, cut.subscribe()));
             }
         });
         Self {
             address,
+            target,
             cuts,
             accepted,
             accepting,
@@ -51,6 +56,12 @@ impl Proxy {
     /// Cuts every connection that is open now; new ones are passed on as before.
     pub fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Passes everything on to another address from now on, and cuts what is open to the one before.
+    pub fn lead_to(&self, target: SocketAddr) {
+        *self.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
+        self.cut();
     }
 
     /// How many connections it has taken so far.

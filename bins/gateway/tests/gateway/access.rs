@@ -4,13 +4,13 @@ use std::time::{Duration, SystemTime};
 
 use auth_clerk::{JwksOptions, Keys, Policy, Verifier};
 use log_model::{Owner, OwnerId};
-use tailwater_gateway::{ClerkGatekeeper, Settings};
+use tailwater_gateway::{ClerkGatekeeper, Denied, Gatekeeper, Identity, Key, Settings};
 use testkit::builders::{T0, unique_job};
-use testkit::clerk::{Clerk, KeyServer};
+use testkit::clerk::{Answer, Clerk, KeyServer};
 
 use crate::common::{Gateway, Whole, settings, until};
 
-const ASKS: [&str; 5] = ["", "/logs", "/logs/stream", "/logs/raw", "/logs/search?q=x"];
+pub(crate) const ASKS: [&str; 5] = ["", "/logs", "/logs/stream", "/logs/raw", "/logs/search?q=x"];
 
 #[tokio::test]
 async fn a_bearer_token_and_a_cookie_both_let_the_owner_in() {
@@ -120,7 +120,7 @@ async fn a_cookie_with_a_page_from_elsewhere_is_refused() {
 }
 
 /// An answer without what differs from request to request.
-fn comparable(answer: &Whole) -> (u16, Vec<(String, String)>, String) {
+pub(crate) fn comparable(answer: &Whole) -> (u16, Vec<(String, String)>, String) {
     let id = answer.header("x-request-id").to_owned();
     let mut headers: Vec<_> = answer
         .headers
@@ -251,4 +251,113 @@ async fn streams_of_a_removed_key_are_asked_to_sign_in_again() {
         .whole()
         .await
         .refused(401, "token_invalid");
+}
+
+#[tokio::test]
+async fn outdated_keys_go_on_serving_and_the_metrics_say_so() {
+    let clerk = Clerk::new();
+    let keys = KeyServer::start(&clerk);
+    let options = JwksOptions {
+        fresh: Duration::from_millis(50),
+        back_off: Duration::from_millis(10),
+        back_off_limit: Duration::from_millis(20),
+        ..JwksOptions::new(keys.url())
+    };
+    let policy = Policy {
+        issuer: clerk.issuer().to_owned(),
+        authorized_parties: vec![clerk.party().to_owned()],
+        ..Policy::default()
+    };
+    let verifier = Verifier::new(policy, Keys::jwks(options).unwrap()).unwrap();
+    let settings = settings();
+    let keeper = std::sync::Arc::new(ClerkGatekeeper::new(verifier, None, settings.origins.clone()));
+    let gateway = Gateway::of(settings, |store| store, keeper, clerk.clone()).await;
+    until("keys are there", async || {
+        gateway.get("/readyz").whole().await.status == 200
+    })
+    .await;
+    let job = gateway.job("ana").await;
+    let metric = async |line: &str| gateway.get_admin("/metrics").whole().await.text().contains(line);
+    keys.answer(Answer::Status(503));
+    until("they are outdated", async || {
+        metric("tailwater_gateway_keys_stale 1\n").await
+    })
+    .await;
+    assert!(metric("tailwater_gateway_keys 1\n").await);
+    assert!(!metric("tailwater_gateway_key_fetches_total{outcome=\"failed\"} 0\n").await);
+    assert_eq!(gateway.get_as("ana", &job.path("/logs")).whole().await.status, 200);
+    assert_eq!(
+        gateway.get("/readyz").whole().await.status,
+        200,
+        "outdated keys are keys"
+    );
+    let mut events = gateway.get_as("ana", &job.stream()).events().await;
+    events.expect("hello").await;
+    keys.serve(&clerk);
+    until("they are fresh again", async || {
+        metric("tailwater_gateway_keys_stale 0\n").await
+    })
+    .await;
+    job.lines(1..=1).await;
+    events.expect("line").await;
+}
+
+#[tokio::test]
+async fn without_any_key_pages_are_unavailable_and_streams_say_so_in_a_good_answer() {
+    let clerk = Clerk::new();
+    let keys = KeyServer::start(&clerk);
+    keys.answer(Answer::Status(503));
+    let policy = Policy {
+        issuer: clerk.issuer().to_owned(),
+        authorized_parties: vec![clerk.party().to_owned()],
+        ..Policy::default()
+    };
+    let verifier = Verifier::new(policy, Keys::jwks(JwksOptions::new(keys.url())).unwrap()).unwrap();
+    let settings = settings();
+    let keeper = std::sync::Arc::new(ClerkGatekeeper::new(verifier, None, settings.origins.clone()));
+    let gateway = Gateway::of(settings, |store| store, keeper, clerk.clone()).await;
+    let job = gateway.job("ana").await;
+    let answer = gateway.get_as("ana", &job.path("/logs")).whole().await;
+    answer.refused(503, "auth_unavailable");
+    assert_eq!(answer.header("retry-after"), "5");
+    let mut events = gateway.get_as("ana", &job.stream()).events().await;
+    assert_eq!(events.expect("unavailable").await.data["reason"], "auth_unavailable");
+    events.closed().await;
+    assert_eq!(gateway.get("/readyz").whole().await.json()["missing"][0], "keys");
+    // A token that no key could make good is refused all the same.
+    let shapeless = gateway.get(&job.path("/logs")).header("authorization", "Bearer x.y.z");
+    shapeless.whole().await.refused(401, "token_invalid");
+}
+
+/// A key that is removed right after it was checked, before the stream it lets in is there to be ended.
+#[derive(Debug)]
+struct Fickle(std::sync::Arc<dyn Gatekeeper>);
+
+#[async_trait::async_trait]
+impl Gatekeeper for Fickle {
+    async fn identify(&self, head: &http::request::Parts) -> Result<Identity, Denied> {
+        self.0.identify(head).await
+    }
+
+    fn accepts(&self, _key: &Key) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn a_key_removed_while_a_stream_is_being_opened_opens_none() {
+    let (settings, clerk) = (settings(), Clerk::new());
+    let keeper = crate::common::clerk_gatekeeper(&clerk, &settings.origins);
+    let gateway = Gateway::of(settings, |store| store, std::sync::Arc::new(Fickle(keeper)), clerk).await;
+    let job = gateway.job("ana").await;
+    gateway
+        .get_as("ana", &job.stream())
+        .whole()
+        .await
+        .refused(401, "token_invalid");
+    let metrics = gateway.get_admin("/metrics").whole().await;
+    assert!(
+        metrics.text().contains("tailwater_gateway_streams 0\n"),
+        "its place is free again"
+    );
 }

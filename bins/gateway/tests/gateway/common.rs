@@ -103,11 +103,22 @@ impl Gateway {
         gatekeeper: Arc<dyn Gatekeeper>,
         clerk: Clerk,
     ) -> Self {
+        Self::beside(settings, wrap, gatekeeper, clerk, None).await
+    }
+
+    /// As `of`, with an archive beside the store.
+    pub async fn beside(
+        settings: Settings,
+        wrap: impl FnOnce(Arc<dyn LogStore>) -> Arc<dyn LogStore>,
+        gatekeeper: Arc<dyn Gatekeeper>,
+        clerk: Clerk,
+        archive: Option<Arc<archiver::Archive>>,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = sqlite(&directory);
         let parts = Parts {
             store: wrap(Arc::clone(&store)),
-            archive: None,
+            archive,
             gatekeeper,
             settings,
         };
@@ -165,12 +176,7 @@ impl Gateway {
         let at = testkit::builders::T0;
         self.store.open(&job, &owner(name), at).await.unwrap();
         let writer = self.store.join(&job, &WriterId::new("w1").unwrap()).await.unwrap();
-        Job {
-            store: Arc::clone(&self.store),
-            next: std::sync::atomic::AtomicU64::new(writer.next),
-            job,
-            writer,
-        }
+        Job::written(Arc::clone(&self.store), job, writer)
     }
 }
 
@@ -183,6 +189,16 @@ pub struct Job {
 }
 
 impl Job {
+    /// A job that a test opened and joined itself.
+    pub fn written(store: Arc<dyn LogStore>, job: JobId, writer: Writer) -> Self {
+        Self {
+            store,
+            next: std::sync::atomic::AtomicU64::new(writer.next),
+            job,
+            writer,
+        }
+    }
+
     pub async fn append(&self, events: Vec<Recorded>) -> Appended {
         let number = self.next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let batch = Batch {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tailwater_gateway::{Deadlines, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
+use crate::clock::HeldClock;
 use crate::common::{Gateway, ORIGIN, settings, within};
 
 #[tokio::test]
@@ -144,18 +144,6 @@ async fn health_and_readiness_are_on_both_listeners_and_metrics_on_one() {
     assert!(!text.contains(job.job.as_str()) && !text.contains("user_ana"));
 }
 
-fn short() -> Settings {
-    let head = Duration::from_millis(300);
-    Settings {
-        deadlines: Deadlines {
-            head,
-            idle: Duration::from_millis(900),
-            ..Deadlines::default()
-        },
-        ..settings()
-    }
-}
-
 /// Reads until the other side closes.
 async fn until_closed(stream: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -163,40 +151,67 @@ async fn until_closed(stream: &mut TcpStream) -> Vec<u8> {
     bytes
 }
 
+/// Whether the other side has closed, without waiting for it; what it said before that is passed over.
+fn is_closed(stream: &TcpStream) -> bool {
+    let mut bytes = [0; 1024];
+    loop {
+        match stream.try_read(&mut bytes) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return error.kind() != std::io::ErrorKind::WouldBlock,
+        }
+    }
+}
+
+/// Lets the gateway do whatever there is to do now.
+async fn a_round(gateway: &Gateway) {
+    assert_eq!(gateway.get("/healthz").whole().await.status, 200);
+}
+
 #[tokio::test]
 async fn a_slow_head_is_not_waited_for() {
-    let gateway = Gateway::with(short()).await;
+    let clock = HeldClock::hold();
+    let gateway = Gateway::start().await;
     // Nothing, half of HTTP/2's first words, half a head.
     for beginning in ["", "PRI * HTTP/2.0\r\n", "GET /healthz HTTP/1.1\r\nhost: x\r\n"] {
         let mut stream = TcpStream::connect(gateway.address).await.unwrap();
-        let start = Instant::now();
         stream.write_all(beginning.as_bytes()).await.unwrap();
-        until_closed(&mut stream).await;
-        let took = start.elapsed();
+        a_round(&gateway).await;
+        clock.advance(Duration::from_secs(9)).await;
+        a_round(&gateway).await;
+        assert!(!is_closed(&stream), "{beginning:?}");
+        let more = clock
+            .advance_until(Duration::from_secs(20), async || {
+                a_round(&gateway).await;
+                is_closed(&stream)
+            })
+            .await;
         assert!(
-            took >= Duration::from_millis(250) && took < Duration::from_millis(800),
-            "{beginning:?}: {took:?}"
+            more < Duration::from_secs(4),
+            "{beginning:?}: {more:?} after nine seconds"
         );
     }
-    // A byte now and then.
+    // A byte a second.
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();
-    let start = Instant::now();
+    let started = clock.moved();
     for byte in b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-slow: yes".iter().cycle() {
-        if stream.write_all(&[*byte]).await.is_err() {
+        if stream.write_all(&[*byte]).await.is_err() || is_closed(&stream) {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        assert!(start.elapsed() < crate::common::LIMIT, "it was waited for");
+        clock.advance(Duration::from_secs(1)).await;
+        a_round(&gateway).await;
+        assert!(clock.moved() - started < Duration::from_secs(15), "it was waited for");
     }
 }
 
 #[tokio::test]
 async fn a_connection_may_rest_between_two_requests_longer_than_a_head_may_take() {
-    let gateway = Gateway::with(short()).await;
+    let clock = HeldClock::hold();
+    let gateway = Gateway::start().await;
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();
     let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
     let mut answer = [0; 4096];
-    for _ in 0..2 {
+    for _ in 0..3 {
         stream.write_all(request).await.unwrap();
         let read = within(stream.read(&mut answer)).await.unwrap();
         assert!(
@@ -204,11 +219,18 @@ async fn a_connection_may_rest_between_two_requests_longer_than_a_head_may_take(
             "{}",
             String::from_utf8_lossy(&answer[..read])
         );
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        a_round(&gateway).await;
+        clock.advance(Duration::from_secs(100)).await;
+        a_round(&gateway).await;
+        assert!(!is_closed(&stream));
     }
-    let start = Instant::now();
-    until_closed(&mut stream).await;
-    assert!(start.elapsed() < Duration::from_millis(800), "{:?}", start.elapsed());
+    let more = clock
+        .advance_until(Duration::from_secs(100), async || {
+            a_round(&gateway).await;
+            is_closed(&stream)
+        })
+        .await;
+    assert!(more < Duration::from_secs(40), "{more:?} after a hundred seconds");
 }
 
 #[tokio::test]
