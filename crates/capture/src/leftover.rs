@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use log_model::{GapReason, JobId, LogEvent, Owner, Recorded, Timestamp, WriterId};
+use log_model::{GapReason, JobId, Owner, Recorded, Timestamp, WriterId};
 use stream_store::{Batch, Error as StoreError, LogStore, Writer};
 
 use crate::error::{Error, Result};
-use crate::spool::{self, Leftover, SpoolRecord};
+use crate::gaps::gap;
+use crate::spool::{self, Leftover, SpoolProgress, SpoolRecord};
 use crate::store::{is_passing, patiently};
 
 /// What became of the spools in a folder.
@@ -89,8 +90,7 @@ async fn deliver(store: &dyn LogStore, leftover: Leftover) -> Result<u64> {
         sent: 0,
     };
     let mut closed = None;
-    // How far the store's numbers lie below the file's, once a batch was missing between them.
-    let mut shift = 0;
+    let mut progress = leftover.as_ref().map(Leftover::progress).unwrap_or_default();
     loop {
         let (kept, record) = next(leftover.take()).await?;
         leftover = kept;
@@ -98,24 +98,34 @@ async fn deliver(store: &dyn LogStore, leftover: Leftover) -> Result<u64> {
             None => break,
             Some(SpoolRecord::Closed { ending }) => closed = Some(ending),
             // The store has it.
-            Some(SpoolRecord::Batch { number, .. }) if number.saturating_sub(shift) < sender.writer.next => {}
-            Some(SpoolRecord::Batch { number, events, whole }) => {
-                if number.saturating_sub(shift) > sender.writer.next {
-                    sender.gap().await?;
-                    shift = number.saturating_sub(sender.writer.next);
+            Some(SpoolRecord::Batch { number, .. }) if progress.in_store(number) < sender.writer.next => {}
+            Some(SpoolRecord::Batch { number, events, .. }) => {
+                let missing = progress.in_store(number) - sender.writer.next;
+                if missing > 0 {
+                    // The store lost what it had acknowledged before the spool began: one gap takes the place of it
+                    // all. Said on disk first: whoever goes on from here must count as we do.
+                    progress.shift -= i64::try_from(missing - 1).unwrap_or(i64::MAX);
+                    leftover = write_down(leftover, progress).await?;
+                    sender.send(vec![gap(None, GapReason::StoreLost)]).await?;
                 }
                 if !events.is_empty() {
                     sender.send(events).await?;
                 }
-                if !whole {
-                    closed = None;
-                }
             }
         }
     }
-    if closed.is_none() {
-        // It was killed: what it held in memory is gone, and nobody can know how much that was.
-        sender.gap().await?;
+    let said_before = progress.last_word > 0 && progress.last_word < sender.writer.next;
+    if closed.is_none() && !said_before {
+        progress.last_word = sender.writer.next;
+        leftover = write_down(leftover, progress).await?;
+        let damaged = leftover.as_ref().is_some_and(|leftover| leftover.reader.is_damaged());
+        // Killed, what it held in memory is gone, and nobody can know how much that was; nor what cannot be read.
+        let reason = if damaged {
+            GapReason::Damaged
+        } else {
+            GapReason::WriterKilled
+        };
+        sender.send(vec![gap(None, reason)]).await?;
     }
     if let Some(Some(ending)) = closed {
         match patiently(store.end(&job, ending, now())).await {
@@ -157,7 +167,7 @@ pub(crate) async fn bury_lapsed(
             writer: witness,
             sent: 0,
         };
-        sender.gap().await?;
+        sender.send(vec![gap(None, GapReason::WriterKilled)]).await?;
         patiently(store.leave(job, &sender.writer, now)).await?;
         let dead = patiently(store.join(job, slot)).await?;
         patiently(store.leave(job, &dead, now)).await?;
@@ -217,20 +227,6 @@ impl Sender<'_> {
         self.sent += entries;
         Ok(())
     }
-
-    async fn gap(&mut self) -> stream_store::Result<()> {
-        let gap = LogEvent::Gap {
-            lines: None,
-            span: None,
-            reason: GapReason::WriterKilled,
-        };
-        self.send(vec![Recorded {
-            ts: now(),
-            phase: None,
-            event: gap,
-        }])
-        .await
-    }
 }
 
 /// Reads on, off the runtime's threads.
@@ -241,6 +237,16 @@ async fn next(leftover: Option<Leftover>) -> Result<(Option<Leftover>, Option<Sp
     blocking(move || {
         let record = leftover.reader.next_record()?;
         Ok((Some(leftover), record))
+    })
+    .await
+}
+
+/// Says on disk how the numbers stand to the store's.
+async fn write_down(leftover: Option<Leftover>, progress: SpoolProgress) -> Result<Option<Leftover>> {
+    let Some(mut leftover) = leftover else { return Ok(None) };
+    blocking(move || {
+        leftover.set_progress(progress)?;
+        Ok(Some(leftover))
     })
     .await
 }

@@ -36,8 +36,13 @@ mod batcher;
 mod spool;
 mod store;
 
+mod gaps;
+mod disk;
+mod tail;
 mod outbox;
 
+mod calls;
+mod kept;
 mod delivery;
 mod leftover;
 
@@ -58,5 +63,5 @@ pub use crate::leftover::{Flushed, flush};
 pub use crate::recorder::{DISPLAY_LIMIT, QUIET, Recorder, RecorderOptions};
 pub use crate::run::{RunOptions, RunReport, run};
 pub use crate::screen::{Line, SCAN_LIMIT, Screen};
-pub use crate::spool::{SpoolHeader, SpoolReader, SpoolRecord};
+pub use crate::spool::{SpoolHeader, SpoolProgress, SpoolReader, SpoolRecord};
 pub use crate::store::StoreSource;

@@ -97,11 +97,15 @@ word_enum!(
 
 word_enum!(
     /// Why lines are missing.
-    GapReason, "a gap's reason", "spool_full, writer_killed, unknown_cursor or archive_missing" {
+    GapReason, "a gap's reason", "spool_full, writer_killed, damaged, store_lost, unknown_cursor or archive_missing" {
         /// The store was away and the local spool was full or could not be written.
         SpoolFull = "spool_full",
         /// A writer ended without a word, and its spool is gone.
         WriterKilled = "writer_killed",
+        /// What waited on the writer's disk did not read back as it was written.
+        Damaged = "damaged",
+        /// The store lost what it had acknowledged, and the writer did not keep it any more.
+        StoreLost = "store_lost",
         /// The reader's cursor lies above everything the store knows: the store lost data.
         UnknownCursor = "unknown_cursor",
         /// Entries that should be in the archive are not there.
