@@ -120,6 +120,16 @@ impl Manifest {
         self.clone_head() != before
     }
 
+    /// Where the copies end that were made before the store lost the job, if it ever did.
+    pub(crate) fn through_before_loss(&self, record: &JobRecord) -> Seq {
+        let before = |segment: &&SegmentRecord| segment.first <= record.lost_through;
+        self.segments
+            .iter()
+            .rev()
+            .find(before)
+            .map_or(Seq::ZERO, |segment| segment.last)
+    }
+
     /// Everything but the segments and the time of the last word, to tell whether a new manifest would say anything.
     fn clone_head(&self) -> Self {
         Self {

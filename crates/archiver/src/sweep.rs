@@ -351,6 +351,7 @@ impl Sweep<'_> {
         let mut record = self.store.job(job).await?.ok_or(Error::NoSuchJob)?;
         let known = self.archive.job(job).await?;
         let mut manifest = known.unwrap_or_else(|| Manifest::new(job, &record));
+        record.settle_loss(manifest.through_before_loss(&record));
         if manifest.owner != record.owner {
             return Err(Error::damaged(
                 "the archive holds a job of this name that belongs to somebody else",
@@ -513,6 +514,7 @@ impl Sweep<'_> {
         )
         .await?;
         *record = self.store.job(job).await?.ok_or(Error::NoSuchJob)?;
+        record.settle_loss(manifest.through_before_loss(record));
         if record.state == State::Erased {
             return Err(Error::Erased);
         }
@@ -538,6 +540,7 @@ impl Sweep<'_> {
         held: &mut Held<'_>,
     ) -> Result<()> {
         *record = self.store.job(job).await?.ok_or(Error::NoSuchJob)?;
+        record.settle_loss(manifest.through_before_loss(record));
         let through = self.old_through(job, record, manifest).await?;
         let last_goes = record.state == State::Ended && through.is_some_and(|through| through >= record.head);
         let none_left = record.state == State::Ended && record.held().is_none();

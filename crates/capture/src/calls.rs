@@ -8,20 +8,28 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures::stream::{FuturesOrdered, StreamExt as _};
-use log_model::{JobId, Owner, Seq, WriterId};
-use stream_store::{Batch, Ending, Error, LogStore, Writer};
+use log_model::{JobId, Owner, Timestamp, WriterId};
+use stream_store::{Appended, Batch, Ending, Error, Known, LogStore, Writer};
 
 use crate::leftover;
 use crate::store::{StoreSource, patiently};
 
 /// What a call came to.
 pub(crate) enum Done {
-    Joined(Result<(Arc<dyn LogStore>, Writer), Error>),
+    Joined(Result<Joined, Error>),
     Renewed(Result<(), Error>),
     Confirmed(u64, Result<bool, Error>),
     Left(Result<(), Error>),
-    /// A batch's number, and the place of its last event.
-    Appended(u64, Result<Seq, Error>),
+    /// A batch's number, and where it landed.
+    Appended(u64, Result<Appended, Error>),
+}
+
+/// A place among the job's writers.
+pub(crate) struct Joined {
+    pub(crate) store: Arc<dyn LogStore>,
+    pub(crate) writer: Writer,
+    /// Whose job it is, and when it was opened; none when the store did not say.
+    pub(crate) job: Option<(Owner, Timestamp)>,
 }
 
 type Call = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -65,8 +73,7 @@ impl Calls {
 
     pub(crate) fn append(&mut self, store: Arc<dyn LogStore>, job: JobId, batch: Arc<Batch>) {
         self.appends.push_back(Box::pin(async move {
-            let landed = patiently(store.append(&job, &batch)).await;
-            Done::Appended(batch.number, landed.map(|landed| landed.last))
+            Done::Appended(batch.number, patiently(store.append(&job, &batch)).await)
         }));
     }
 
@@ -110,24 +117,28 @@ pub(crate) struct Join {
     pub(crate) job: JobId,
     pub(crate) owner: Option<Owner>,
     pub(crate) writer: WriterId,
-    /// The folder of spools, when those of this job are to be delivered first.
+    /// The folder of spools: those of this job are delivered first.
     pub(crate) leftovers: Option<PathBuf>,
-    /// Whether writers of this job that were killed elsewhere are to be looked for.
-    pub(crate) first_time: bool,
-    /// The highest place known in the job's log.
-    pub(crate) head: Seq,
+    /// What is known of a job we have written to before.
+    pub(crate) known: Option<Known>,
 }
 
 impl Join {
-    /// Connects, opens the job where an owner is known, delivers what earlier runs of this job left, and joins.
+    /// Connects, opens the job where an owner is known, delivers what earlier runs of this job left, and joins. One who
+    /// was there before brings back what the store has forgotten of the job.
     pub(crate) async fn call(self) -> Done {
         Done::Joined(self.join().await)
     }
 
-    async fn join(self) -> Result<(Arc<dyn LogStore>, Writer), Error> {
+    async fn join(self) -> Result<Joined, Error> {
         let Self { job, writer, .. } = &self;
         let store = self.source.connect().await?;
         let now = SystemTime::now().into();
+        if let Some(known) = &self.known {
+            let writer = patiently(store.rejoin(job, writer, known, now)).await?;
+            let job = Some((known.owner.clone(), known.opened));
+            return Ok(Joined { store, writer, job });
+        }
         if let Some(owner) = &self.owner {
             patiently(store.open(job, owner, now)).await?;
         }
@@ -143,11 +154,11 @@ impl Join {
                 }
             }
         }
-        if self.first_time {
-            leftover::bury_lapsed(store.as_ref(), job, writer, now).await?;
-        }
-        let joined = patiently(store.join(job, writer)).await?;
-        Ok((store, joined))
+        leftover::bury_lapsed(store.as_ref(), job, writer, now).await?;
+        let record = patiently(store.job(job)).await?;
+        let writer = patiently(store.join(job, writer)).await?;
+        let job = record.map(|record| (record.owner, record.opened));
+        Ok(Joined { store, writer, job })
     }
 }
 

@@ -12,12 +12,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use log_model::{GapReason, JobId, Owner, Phase, Recorded, WriterId};
-use stream_store::{Batch, Ending, Error, LEASE_RENEWAL, LogStore, Writer};
+use log_model::{Fence, GapReason, JobId, Owner, Phase, Recorded, Seq, Timestamp, WriterId};
+use stream_store::{Appended, Batch, Ending, Error, Known, LEASE_RENEWAL, LogStore, Writer};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::calls::{Calls, Done, Join, leave};
+use crate::calls::{Calls, Done, Join, Joined, leave};
 use crate::gaps::gap;
 use crate::kept::Kept;
 use crate::outbox::{Item, Outbox};
@@ -102,6 +102,9 @@ pub(crate) struct Delivery {
     options: DeliveryOptions,
     id: WriterId,
     standing: Standing,
+    /// The job we joined, and the fence we were given last.
+    job: Option<(Owner, Timestamp)>,
+    fence: Fence,
     /// Acknowledged, not confirmed.
     kept: Kept,
     /// On its way, in order.
@@ -132,6 +135,8 @@ impl Delivery {
             source,
             options,
             standing: Standing::Outside,
+            job: None,
+            fence: Fence(0),
             kept: Kept::default(),
             sending: VecDeque::new(),
             failed: None,
@@ -265,32 +270,47 @@ impl Delivery {
     }
 
     fn join(&self) -> Join {
-        let first_time = self.acknowledged == 0;
+        let known = self.job.clone().map(|(owner, opened)| {
+            let (next, resend_from) = match self.kept.first() {
+                Some(first) => first,
+                None => (self.out.first_waiting(), self.out.head().next()),
+            };
+            Known {
+                owner,
+                opened,
+                phases: Vec::new(),
+                fence: self.fence,
+                highest: self.out.head(),
+                resend_from,
+                next,
+                counts: self.kept.counts().clone(),
+            }
+        });
         Join {
             source: self.source.clone(),
             job: self.options.job.clone(),
             owner: self.options.owner.clone(),
             writer: self.id.clone(),
-            leftovers: self.options.spool_dir.clone().filter(|_| first_time),
-            first_time,
-            head: self.out.head(),
+            leftovers: self.options.spool_dir.clone(),
+            known,
         }
     }
 
     async fn handle(&mut self, done: Done, calls: &mut Calls) {
         match done {
-            Done::Joined(Ok((store, writer))) => {
+            Done::Joined(Ok(Joined { store, writer, job })) => {
                 self.well();
                 let next = writer.next;
+                self.fence = writer.fence;
+                self.job = job;
                 self.standing = Standing::Joined(store, writer);
                 self.renew_due = Instant::now() + LEASE_RENEWAL;
                 self.go_on_with(next).await;
             }
             Done::Joined(Err(error)) => self.unwell(error),
-            Done::Appended(number, Ok(last)) => {
+            Done::Appended(number, Ok(landed)) => {
                 self.renew_due = Instant::now() + LEASE_RENEWAL;
-                self.out.reached(last);
-                self.landed(number);
+                self.landed(number, landed);
             }
             Done::Appended(number, Err(error)) => self.failed = Some((number, error)),
             Done::Renewed(Ok(())) => self.well(),
@@ -325,13 +345,20 @@ impl Delivery {
     }
 
     /// The store has this batch, and so every one before it.
-    fn landed(&mut self, number: u64) {
+    fn landed(&mut self, number: u64, landed: Appended) {
         self.well();
         while self.sending.front().is_some_and(|item| item.number() <= number) {
             if let Some(item) = self.sending.pop_front() {
-                self.keep(item);
+                // Of one whose own answer never came it is only known that it stands behind all that was known of.
+                let place = if item.number() == number {
+                    landed.first
+                } else {
+                    self.out.head().next()
+                };
+                self.keep(item, place);
             }
         }
+        self.out.reached(landed.last);
         self.failed.take_if(|(failed, _)| *failed <= number);
     }
 
@@ -371,10 +398,10 @@ impl Delivery {
     }
 
     /// A batch was acknowledged: kept a while longer, in case the store loses it.
-    fn keep(&mut self, item: Item) {
+    fn keep(&mut self, item: Item, place: Seq) {
         self.acknowledged = self.acknowledged.max(item.number());
         // Asked for once: a store that cannot confirm yet is not asked again after every batch.
-        if self.kept.keep(item) {
+        if self.kept.keep(item, place) {
             self.confirm_due = self.confirm_due.min(Instant::now());
         }
     }
@@ -385,7 +412,7 @@ impl Delivery {
         let known = expected.min(self.sent + 1);
         while self.out.front().is_some_and(|item| item.number() < known) {
             if let Some(item) = self.out.pop() {
-                self.keep(item);
+                self.keep(item, self.out.head().next());
             }
         }
         // It has less: what was acknowledged goes out again.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use log_model::{Counts, Seq};
 use stream_store::Batch;
 
 use crate::gaps::missing_of;
@@ -17,8 +18,11 @@ const REMEMBERED: usize = 4096;
 /// Acknowledged batches, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    items: VecDeque<Item>,
+    /// With the place of each batch's first event.
+    items: VecDeque<(Item, Seq)>,
     weight: usize,
+    /// What all that was let go of held.
+    counts: Counts,
     /// Numbers and lines of what was let go of last, and behind them the sum of all before.
     gone: VecDeque<(u64, u64)>,
     long_gone: (u64, u64),
@@ -27,14 +31,24 @@ pub(crate) struct Kept {
 impl Kept {
     /// The last batch's number.
     pub(crate) fn last(&self) -> Option<u64> {
-        self.items.back().map(Item::number)
+        self.items.back().map(|(item, _)| item.number())
     }
 
-    /// Keeps a batch. True when that filled half of the room, so that the store is to be asked to confirm.
-    pub(crate) fn keep(&mut self, item: Item) -> bool {
+    /// The first batch's number, and the place of its first event.
+    pub(crate) fn first(&self) -> Option<(u64, Seq)> {
+        self.items.front().map(|(item, place)| (item.number(), *place))
+    }
+
+    /// What all that was let go of held.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Keeps a batch whose first event stands at `place`. True when that filled half of the room, so that the store is to be asked to confirm.
+    pub(crate) fn keep(&mut self, item: Item, place: Seq) -> bool {
         let half_was_free = self.weight <= KEPT / 2;
         self.weight += item.weight;
-        self.items.push_back(item);
+        self.items.push_back((item, place));
         while self.weight > KEPT && self.items.len() > 1 {
             self.let_go();
         }
@@ -43,14 +57,17 @@ impl Kept {
 
     /// Everything up to this number is safe with the store.
     pub(crate) fn confirmed(&mut self, number: u64) {
-        while self.items.front().is_some_and(|item| item.number() <= number) {
+        while self.items.front().is_some_and(|(item, _)| item.number() <= number) {
             self.let_go();
         }
     }
 
     fn let_go(&mut self) {
-        let Some(item) = self.items.pop_front() else { return };
+        let Some((item, _)) = self.items.pop_front() else { return };
         self.weight -= item.weight;
+        for event in &item.batch.events {
+            self.counts.add(&event.event);
+        }
         self.gone.push_back((item.number(), missing_of(&item.batch.events)));
         if self.gone.len() > REMEMBERED
             && let Some((number, lines)) = self.gone.pop_front()
@@ -61,7 +78,7 @@ impl Kept {
 
     /// Gives back the last batch if its number is `from` or higher.
     pub(crate) fn take_back(&mut self, from: u64) -> Option<Item> {
-        let item = self.items.pop_back_if(|item| item.number() >= from)?;
+        let (item, _) = self.items.pop_back_if(|(item, _)| item.number() >= from)?;
         self.weight -= item.weight;
         Some(item)
     }
@@ -83,7 +100,7 @@ impl Kept {
 
     /// What is kept, in order.
     pub(crate) fn batches(&self) -> impl Iterator<Item = Arc<Batch>> {
-        self.items.iter().map(|item| Arc::clone(&item.batch))
+        self.items.iter().map(|(item, _)| Arc::clone(&item.batch))
     }
 }
 
@@ -111,7 +128,7 @@ mod tests {
     fn what_was_let_go_of_is_counted_from_any_number_on() {
         let mut kept = Kept::default();
         for number in 1..=10 {
-            kept.keep(item(number, number, 1));
+            kept.keep(item(number, number, 1), Seq::FIRST);
         }
         kept.confirmed(6);
         assert_eq!(kept.lost(5), Some(5 + 6));
@@ -127,7 +144,7 @@ mod tests {
         let fresh = || {
             let mut kept = Kept::default();
             for number in 1..=numbers {
-                kept.keep(item(number, 1, 1));
+                kept.keep(item(number, 1, 1), Seq::FIRST);
             }
             kept.confirmed(numbers);
             kept
@@ -140,10 +157,10 @@ mod tests {
     #[test]
     fn what_is_kept_is_bounded_and_the_store_is_asked_in_time() {
         let mut kept = Kept::default();
-        assert!(!kept.keep(item(1, 1, KEPT / 2)));
-        assert!(kept.keep(item(2, 1, KEPT / 4)));
-        assert!(!kept.keep(item(3, 1, KEPT / 4)), "it was asked");
-        assert!(!kept.keep(item(4, 1, KEPT / 4)));
+        assert!(!kept.keep(item(1, 1, KEPT / 2), Seq::FIRST));
+        assert!(kept.keep(item(2, 1, KEPT / 4), Seq::FIRST));
+        assert!(!kept.keep(item(3, 1, KEPT / 4), Seq::FIRST), "it was asked");
+        assert!(!kept.keep(item(4, 1, KEPT / 4), Seq::FIRST));
         assert_eq!(kept.batches().map(|batch| batch.number).collect::<Vec<_>>(), [2, 3, 4]);
     }
 }

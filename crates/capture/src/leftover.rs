@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use log_model::{GapReason, JobId, Owner, Recorded, Timestamp, WriterId};
-use stream_store::{Batch, Error as StoreError, LogStore, Writer};
+use log_model::{GapReason, JobId, Recorded, Timestamp, WriterId};
+use stream_store::{Batch, Known, Error as StoreError, LogStore, Writer};
 
 use crate::error::{Error, Result};
 use crate::gaps::gap;
@@ -66,16 +66,33 @@ pub async fn flush(store: &Arc<dyn LogStore>, folder: &Path, job: Option<&JobId>
 /// Delivers one spool, and removes it. Returns how many entries it added.
 async fn deliver(store: &dyn LogStore, leftover: Leftover) -> Result<u64> {
     let header = leftover.header.clone();
-    let (job, mut leftover) = (header.job, Some(leftover));
-    if let Some(owner) = &header.owner {
-        reopen(store, &job, owner).await?;
-    }
-    let writer = match patiently(store.join(&job, &header.writer)).await {
+    let mut progress = leftover.progress();
+    let (mut kept, mut ahead) = next(Some(leftover)).await?;
+    let first = match &ahead {
+        Some(SpoolRecord::Batch { number, .. }) => progress.in_store(*number),
+        _ => 1,
+    };
+    let job = header.job;
+    let joining = async {
+        match header.owner {
+            None => patiently(store.join(&job, &header.writer)).await,
+            // A store that lost the job gets it back.
+            Some(owner) => {
+                let known = Known {
+                    highest: progress.head,
+                    resend_from: progress.head.next(),
+                    next: first,
+                    ..Known::nothing_written(owner, now())
+                };
+                patiently(store.rejoin(&job, &header.writer, &known, now())).await
+            }
+        }
+    };
+    let writer = match joining.await {
         Ok(writer) => writer,
         // Nothing more can be said in this job. A spool that says nothing is no loss; another stays, and is named.
         Err(error @ (StoreError::Ended | StoreError::Erased)) => {
-            let (mut kept, first) = next(leftover.take()).await?;
-            if matches!(first, None | Some(SpoolRecord::Closed { .. })) {
+            if matches!(ahead, None | Some(SpoolRecord::Closed { .. })) {
                 remove(&mut kept).await?;
                 return Ok(0);
             }
@@ -90,22 +107,18 @@ async fn deliver(store: &dyn LogStore, leftover: Leftover) -> Result<u64> {
         sent: 0,
     };
     let mut closed = None;
-    let mut progress = leftover.as_ref().map(Leftover::progress).unwrap_or_default();
-    loop {
-        let (kept, record) = next(leftover.take()).await?;
-        leftover = kept;
+    while let Some(record) = ahead {
         match record {
-            None => break,
-            Some(SpoolRecord::Closed { ending }) => closed = Some(ending),
+            SpoolRecord::Closed { ending } => closed = Some(ending),
             // The store has it.
-            Some(SpoolRecord::Batch { number, .. }) if progress.in_store(number) < sender.writer.next => {}
-            Some(SpoolRecord::Batch { number, events, .. }) => {
+            SpoolRecord::Batch { number, .. } if progress.in_store(number) < sender.writer.next => {}
+            SpoolRecord::Batch { number, events, .. } => {
                 let missing = progress.in_store(number) - sender.writer.next;
                 if missing > 0 {
                     // The store lost what it had acknowledged before the spool began: one gap takes the place of it
                     // all. Said on disk first: whoever goes on from here must count as we do.
                     progress.shift -= i64::try_from(missing - 1).unwrap_or(i64::MAX);
-                    leftover = write_down(leftover, progress).await?;
+                    kept = write_down(kept, progress).await?;
                     sender.send(vec![gap(None, GapReason::StoreLost)]).await?;
                 }
                 if !events.is_empty() {
@@ -113,12 +126,13 @@ async fn deliver(store: &dyn LogStore, leftover: Leftover) -> Result<u64> {
                 }
             }
         }
+        (kept, ahead) = next(kept).await?;
     }
     let said_before = progress.last_word > 0 && progress.last_word < sender.writer.next;
     if closed.is_none() && !said_before {
         progress.last_word = sender.writer.next;
-        leftover = write_down(leftover, progress).await?;
-        let damaged = leftover.as_ref().is_some_and(|leftover| leftover.reader.is_damaged());
+        kept = write_down(kept, progress).await?;
+        let damaged = kept.as_ref().is_some_and(|leftover| leftover.reader.is_damaged());
         // Killed, what it held in memory is gone, and nobody can know how much that was; nor what cannot be read.
         let reason = if damaged {
             GapReason::Damaged
@@ -135,7 +149,7 @@ async fn deliver(store: &dyn LogStore, leftover: Leftover) -> Result<u64> {
     }
     patiently(store.leave(&job, &sender.writer, now())).await?;
     let sent = sender.sent;
-    remove(&mut leftover).await?;
+    remove(&mut kept).await?;
     Ok(sent)
 }
 
@@ -173,16 +187,6 @@ pub(crate) async fn bury_lapsed(
         patiently(store.leave(job, &dead, now)).await?;
     }
     Ok(())
-}
-
-/// Opens the job again where a store lost it, and sees to it that it is nobody else's; any other answer is for the
-/// caller's next call to meet.
-async fn reopen(store: &dyn LogStore, job: &JobId, owner: &Owner) -> stream_store::Result<()> {
-    match patiently(store.job(job)).await? {
-        None => patiently(store.open(job, owner, now())).await.map(drop),
-        Some(record) if record.owner != *owner => Err(StoreError::OtherOwner),
-        Some(_) => Ok(()),
-    }
 }
 
 /// Sends batches one after the other under a slot.

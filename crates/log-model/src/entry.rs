@@ -104,7 +104,8 @@ word_enum!(
         WriterKilled = "writer_killed",
         /// What waited on the writer's disk did not read back as it was written.
         Damaged = "damaged",
-        /// The store lost what it had acknowledged, and the writer did not keep it any more.
+        /// The store lost what it had acknowledged, and the writer no longer had all of it. What was archived is not
+        /// missing.
         StoreLost = "store_lost",
         /// The reader's cursor lies above everything the store knows: the store lost data.
         UnknownCursor = "unknown_cursor",

@@ -18,12 +18,14 @@ mod following;
 mod keeping;
 mod life;
 mod model;
+mod rebuilding;
 
 pub use entries::*;
 pub use following::*;
 pub use keeping::*;
 pub use life::*;
 pub use model::*;
+pub use rebuilding::*;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,6 +128,14 @@ macro_rules! conformance_tests {
             a_claim_lapses_by_itself
             what_has_entries_is_due
             a_walk_over_the_list_meets_each_job_once
+            a_job_the_store_forgot_is_rebuilt_above_what_its_writer_knew
+            what_the_writer_kept_whole_comes_again_without_a_gap
+            coming_back_again_adds_nothing
+            whoever_knows_of_higher_places_raises_them_again
+            a_job_opened_anew_is_the_one_its_writer_knew
+            in_a_store_that_remembers_coming_back_is_joining
+            coming_back_is_refused_as_joining_is
+            a_follower_hears_what_a_rebuilt_job_takes_back
             a_store_that_is_there_answers
             any_sequence_of_calls_does_what_a_plain_list_would
         }
@@ -153,6 +163,7 @@ mod tests {
             include_str!("conformance/keeping.rs"),
             include_str!("conformance/life.rs"),
             include_str!("conformance/model.rs"),
+            include_str!("conformance/rebuilding.rs"),
         ];
         for line in files.iter().flat_map(|file| file.lines()) {
             if let Some((name, _)) = line.strip_prefix("pub async fn ").and_then(|rest| rest.split_once('(')) {

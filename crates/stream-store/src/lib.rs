@@ -6,6 +6,7 @@
 pub mod conformance;
 mod connect;
 mod hub;
+mod known;
 mod record;
 mod redis;
 mod sqlite;
@@ -14,6 +15,7 @@ mod url;
 
 pub use crate::connect::connect;
 pub use crate::hub::{Hub, HubOptions, Item, Subscription};
+pub use crate::known::Known;
 pub use crate::record::{Ending, Erasure, JobRecord, PhaseRecord, State, WriterRecord};
 pub use crate::redis::RedisStore;
 pub use crate::sqlite::SqliteStore;

@@ -93,6 +93,10 @@ pub struct JobRecord {
     pub held_from: Seq,
     /// Places that no entry has and none will get: skipped after a fail-over. In order, apart from each other.
     pub unused: Vec<Span>,
+    /// Set when a store that had lost the whole job got it back from its writers: of the places up to here only what
+    /// the archive holds is anywhere. Zero otherwise.
+    #[serde(default)]
+    pub lost_through: Seq,
     /// Everything up to here is on the replicas that were asked to have it (see [`LogStore::confirm`](crate::LogStore::confirm)).
     pub confirmed: Seq,
     /// Everything up to here was copied to the archive, read back and found right.
@@ -126,6 +130,7 @@ impl JobRecord {
             head: Seq::ZERO,
             held_from: Seq::FIRST,
             unused: Vec::new(),
+            lost_through: Seq::ZERO,
             confirmed: Seq::ZERO,
             archived: Seq::ZERO,
             revision: 0,
@@ -153,6 +158,20 @@ impl JobRecord {
     /// What the store still holds; none when it holds nothing.
     pub fn held(&self) -> Option<Span> {
         Span::new(self.held_from, self.head).ok()
+    }
+
+    /// Counts what the store lost and the archive, which ends at `archived`, does not hold as [unused](Self::unused).
+    pub fn settle_loss(&mut self, archived: Seq) {
+        let Some(lost) = Span::after(archived, self.lost_through) else {
+            return;
+        };
+        let at = self.unused.partition_point(|span| span.first() < lost.first());
+        match self.unused.get_mut(at) {
+            Some(next) if next.first() <= lost.last().next() => {
+                *next = Span::new(lost.first(), next.last()).unwrap_or(*next);
+            }
+            _ => self.unused.insert(at, lost),
+        }
     }
 
     /// How many places of `span` no entry has.

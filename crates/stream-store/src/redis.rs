@@ -37,6 +37,7 @@ use self::link::{Link, Settings};
 use self::record::text;
 use self::script::number;
 use self::wake::Wakes;
+use crate::known::Known;
 use crate::record::{Ending, JobRecord, State};
 use crate::store::{
     Appended, Batch, Change, Claim, Due, Ended, Error, JobPage, ListCursor, LogStore, Result, Silence, Writer,
@@ -201,6 +202,31 @@ impl LogStore for RedisStore {
 
     async fn join(&self, job: &JobId, slot: &WriterId) -> Result<Writer> {
         let answer = script::JOIN.run(self.link(), job, vec![slot.as_str().into()]).await?;
+        self.inner.confirmer.saw(number(&answer, 2)?);
+        Ok(Writer {
+            id: slot.clone(),
+            fence: Fence(number(&answer, 0)?),
+            next: number(&answer, 1)?,
+        })
+    }
+
+    async fn rejoin(&self, job: &JobId, slot: &WriterId, known: &Known, at: Timestamp) -> Result<Writer> {
+        index::add(self.link(), job).await?;
+        let call = vec![
+            slot.as_str().into(),
+            record::owner_field(&known.owner).into(),
+            string(known.opened),
+            string(known.fence.0),
+            string(known.highest),
+            string(known.resend_from),
+            string(known.next),
+            string(known.counts.lines),
+            string(known.counts.redactions),
+            string(known.counts.gaps),
+            record::phases_field(&known.phases).into(),
+            string(at),
+        ];
+        let answer = script::REJOIN.run(self.link(), job, call).await?;
         self.inner.confirmer.saw(number(&answer, 2)?);
         Ok(Writer {
             id: slot.clone(),

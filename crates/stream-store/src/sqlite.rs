@@ -29,6 +29,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::Semaphore;
 
+use crate::known::Known;
 use crate::record::{Ending, JobRecord, State};
 use crate::store::{
     Appended, Batch, Change, Claim, Due, Ended, Error, JobPage, ListCursor, LogStore, Result, Silence, Writer,
@@ -211,6 +212,12 @@ impl LogStore for SqliteStore {
     async fn join(&self, job: &JobId, slot: &WriterId) -> Result<Writer> {
         let (job_id, slot) = (job.clone(), slot.clone());
         self.write(job, move |db, now| writing::join(db, now, &job_id, &slot))
+            .await
+    }
+
+    async fn rejoin(&self, job: &JobId, slot: &WriterId, known: &Known, at: Timestamp) -> Result<Writer> {
+        let (job_id, slot, known) = (job.clone(), slot.clone(), known.clone());
+        self.write(job, move |db, now| writing::rejoin(db, now, &job_id, &slot, &known, at))
             .await
     }
 

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use log_model::{Fence, JobId, LogEntry, Owner, Recorded, Seq, Span, Timestamp, WriterId};
 
+use crate::known::Known;
 use crate::record::{Ending, JobRecord, State};
 
 /// What went wrong, by what the caller can do about it.
@@ -199,6 +200,23 @@ pub trait LogStore: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`Error::NoSuchJob`], [`Error::Ended`], [`Error::Erased`].
     async fn join(&self, job: &JobId, slot: &WriterId) -> Result<Writer>;
+
+    /// Takes a slot again as a writer that has written before, in a store that may have forgotten some of the job, or
+    /// all of it: what is missing is rebuilt from `known`. In a store that has forgotten nothing it is [`join`](Self::join).
+    ///
+    /// A job without a record is opened for its owner. Where the store's head lies below `known.highest`, places go on
+    /// at the next multiple of 1,000,000 above that, so that none is given twice; from `known.resend_from` on the places
+    /// in between are [unused](JobRecord::unused) and followers are told [`Change::Rewound`]. A slot the store does not
+    /// know goes on with batch `known.next`; when that is not its first, or when the job had entries before
+    /// `known.resend_from`, a [gap](log_model::GapReason::StoreLost) of the time `at` says that some may be missing.
+    /// Asking again changes nothing but the fence.
+    ///
+    /// Not promised: that a place is not given twice when somebody else opens and writes to the forgotten job before
+    /// any of its writers is back.
+    ///
+    /// # Errors
+    /// [`Error::OtherOwner`], [`Error::Ended`], [`Error::Erased`], and [`Error::Full`] when there is no room for a record.
+    async fn rejoin(&self, job: &JobId, slot: &WriterId, known: &Known, at: Timestamp) -> Result<Writer>;
 
     /// Renews a writer's lease, and clears the job's silence. Due every [`LEASE_RENEWAL`](crate::LEASE_RENEWAL).
     ///

@@ -53,7 +53,7 @@ const GAPS = {
   spool_full: "the log store was away, and the room for waiting lines was full",
   writer_killed: "the program that was writing the log was stopped in the middle",
   damaged: "the disk where lines waited gave them back damaged",
-  store_lost: "the log store lost lines it had taken",
+  store_lost: "the log store lost what it held, and the writer no longer had all of it",
   unknown_cursor: "the log store lost its most recent part",
   archive_missing: "a part of the archive could not be found",
 };

@@ -19,7 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use log_model::{JobId, LogEntry, Outcome, Owner, Recorded, Seq, Span, Timestamp, WriterId};
 use sse_codec::Decoder;
 use stream_store::{
-    Appended, Batch, Change, Claim, Due, Ended, Ending, JobPage, JobRecord, ListCursor, LogStore, Result, Silence,
+    Appended, Batch, Change, Claim, Due, Ended, Ending, JobPage, JobRecord, Known, ListCursor, LogStore, Result, Silence,
     SqliteStore, State, Writer,
 };
 use tailwater_gateway::{App, ClerkGatekeeper, Gatekeeper, Origins, Parts, Settings};
@@ -456,6 +456,9 @@ impl LogStore for Hooked {
     }
     async fn join(&self, job: &JobId, slot: &WriterId) -> Result<Writer> {
         self.around("join", self.inner.join(job, slot)).await
+    }
+    async fn rejoin(&self, job: &JobId, slot: &WriterId, known: &Known, at: Timestamp) -> Result<Writer> {
+        self.around("rejoin", self.inner.rejoin(job, slot, known, at)).await
     }
     async fn renew(&self, job: &JobId, writer: &Writer) -> Result<()> {
         self.around("renew", self.inner.renew(job, writer)).await

@@ -15,7 +15,7 @@ use object_store::{
     PutOptions, PutPayload, PutResult,
 };
 use stream_store::{
-    Appended, Batch, Change, Claim, Due, Ended, Ending, Error, JobPage, JobRecord, ListCursor, LogStore, Result,
+    Appended, Batch, Change, Claim, Due, Ended, Ending, Error, JobPage, JobRecord, Known, ListCursor, LogStore, Result,
     Silence, State, Writer,
 };
 
@@ -83,6 +83,9 @@ impl LogStore for Doubled<Real> {
     }
     async fn join(&self, job: &JobId, slot: &WriterId) -> Result<Writer> {
         stepped!(self, away(), self.inner.0.join(job, slot))
+    }
+    async fn rejoin(&self, job: &JobId, slot: &WriterId, known: &Known, at: Timestamp) -> Result<Writer> {
+        stepped!(self, away(), self.inner.0.rejoin(job, slot, known, at))
     }
     async fn renew(&self, job: &JobId, writer: &Writer) -> Result<()> {
         stepped!(self, away(), self.inner.0.renew(job, writer))

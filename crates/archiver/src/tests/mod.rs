@@ -3,6 +3,7 @@
 mod crash;
 mod double;
 mod kept;
+mod loss;
 mod purging;
 mod seam;
 mod steps;

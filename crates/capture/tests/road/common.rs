@@ -11,7 +11,7 @@ use futures::stream::BoxStream;
 use log_model::{JobId, LogEntry, LogEvent, Owner, Seq, Span, StageState, Timestamp, WriterId};
 use parking_lot::Mutex;
 use stream_store::{
-    Appended, Batch, Change, Claim, Due, Ended, Ending, Error, JobPage, JobRecord, ListCursor, LogStore, Result,
+    Appended, Batch, Change, Claim, Due, Ended, Ending, Error, JobPage, JobRecord, Known, ListCursor, LogStore, Result,
     Silence, SqliteStore, State, Writer,
 };
 
@@ -180,6 +180,10 @@ impl LogStore for Shaky {
     async fn join(&self, job: &JobId, slot: &WriterId) -> Result<Writer> {
         self.here()?;
         self.inner.join(job, slot).await
+    }
+    async fn rejoin(&self, job: &JobId, slot: &WriterId, known: &Known, at: Timestamp) -> Result<Writer> {
+        self.here()?;
+        self.inner.rejoin(job, slot, known, at).await
     }
     async fn renew(&self, job: &JobId, writer: &Writer) -> Result<()> {
         self.here()?;

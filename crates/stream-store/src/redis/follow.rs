@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use futures::stream::{self, BoxStream, StreamExt as _};
 use log_model::{JobId, Seq, Span};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::Inner;
 use super::read;
 use super::script::Keys;
+use super::trouble;
 use super::wake::{Hint, Listening};
+use crate::known::taken_back;
 use crate::record::State;
-use crate::store::{Change, Error, Result};
+use crate::store::{Change, Error, Result, Silence};
 
 /// The shortest and the longest wait between two looks.
 const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
@@ -32,8 +34,10 @@ struct Follower {
     /// None until the first look: what was masked before is masked in what it reads.
     revision: Option<u32>,
     state: State,
-    /// The end of the last span that was told to be gone.
-    rewound: Seq,
+    /// The places known to be unused; none until the first look.
+    unused: Option<Vec<Span>>,
+    /// Since when the record of a job that was there is not.
+    missing: Option<Instant>,
     ready: VecDeque<Result<Change>>,
     next: Next,
 }
@@ -69,7 +73,8 @@ impl Follower {
             told: after,
             revision: None,
             state: State::Running,
-            rewound: Seq::ZERO,
+            unused: None,
+            missing: None,
             ready: VecDeque::new(),
             next: Next::Look,
         }
@@ -101,13 +106,33 @@ impl Follower {
                 continue;
             }
             let news = matches!(hint, Some(Hint::Head(_)));
-            if let Err(error) = self.look(news).await {
-                self.next = match error {
-                    Error::NoSuchJob | Error::Erased => Next::Over,
-                    _ => Next::Pause,
-                };
-                self.ready.push_back(Err(error));
+            match self.look(news).await {
+                Ok(()) => self.missing = None,
+                Err(error) => {
+                    let error = self.judge(error);
+                    self.next = match error {
+                        Error::NoSuchJob | Error::Erased => Next::Over,
+                        _ => Next::Pause,
+                    };
+                    self.ready.push_back(Err(error));
+                }
             }
+        }
+    }
+
+    /// A job that was there and has no record any more went with all the server held. Its writer brings it back, or
+    /// its lease runs out.
+    fn judge(&mut self, error: Error) -> Error {
+        match error {
+            Error::NoSuchJob if self.revision.is_some() => {
+                let since = *self.missing.get_or_insert_with(Instant::now);
+                if since.elapsed() < Silence::default().silent_after {
+                    trouble::forgotten()
+                } else {
+                    error
+                }
+            }
+            error => error,
         }
     }
 
@@ -161,11 +186,11 @@ impl Follower {
             self.ready.push_back(Ok(Change::State(outline.state)));
         }
         // What was told of a place that now is unused was lost with a primary, and comes again further on.
-        let lost = |unused: &&Span| unused.contains(self.told) && unused.last() != self.rewound;
-        if let Some(lost) = outline.unused.iter().find(lost) {
-            (self.told, self.rewound) = (lost.last(), lost.last());
-            self.ready.push_back(Ok(Change::Rewound(*lost)));
+        for lost in taken_back(self.unused.as_deref(), &outline.unused, self.told) {
+            self.told = self.told.max(lost.last());
+            self.ready.push_back(Ok(Change::Rewound(lost)));
         }
+        self.unused = Some(outline.unused);
         if let Some(last) = entries.last() {
             self.told = last.seq;
             self.ready.push_back(Ok(Change::Entries(entries)));

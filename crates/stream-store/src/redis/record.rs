@@ -83,6 +83,7 @@ pub(super) fn read(flat: &[Value]) -> Result<Option<JobRecord>> {
     record.head = head;
     record.held_from = hash.seq("held_from")?.unwrap_or(head.next());
     record.unused = spans(hash.text("unused").unwrap_or_default())?;
+    record.lost_through = hash.seq("lost_through")?.unwrap_or(Seq::ZERO);
     record.confirmed = hash.seq("confirmed")?.unwrap_or(at_least);
     record.archived = hash.seq("archived")?.unwrap_or(at_least);
     record.revision = hash.parse("revision")?.unwrap_or_default();
@@ -131,6 +132,18 @@ pub(super) fn spans(text: &str) -> Result<Vec<Span>> {
         .filter(|span| !span.is_empty())
         .map(|span| span.parse().map_err(|_| damaged("unused")))
         .collect()
+}
+
+/// The phases as the record holds them.
+pub(super) fn phases_field(phases: &[PhaseRecord]) -> String {
+    fn word(number: Option<impl ToString>) -> String {
+        number.map_or_else(|| "-".to_owned(), |number| number.to_string())
+    }
+    let of = |one: &PhaseRecord| {
+        let (duration, exit) = (word(one.duration_ms), word(one.exit_code));
+        format!("{} {} {duration} {exit};", one.phase, one.started)
+    };
+    phases.iter().map(of).collect()
 }
 
 /// `phase started duration exit;` for each, a hyphen for what is not known.

@@ -34,6 +34,7 @@ scripts! {
     APPEND = [WITH_ROOM, COMMON, include_str!("scripts/append.lua")];
     OPEN = [WITH_ROOM, COMMON, include_str!("scripts/open.lua")];
     JOIN = [ALWAYS, COMMON, RECORD, include_str!("scripts/join.lua")];
+    REJOIN = [WITH_ROOM, COMMON, RECORD, include_str!("scripts/rejoin.lua")];
     RENEW = [ALWAYS, COMMON, RECORD, include_str!("scripts/renew.lua")];
     LEAVE = [ALWAYS, COMMON, RECORD, include_str!("scripts/leave.lua")];
     END = [ALWAYS, COMMON, RECORD, include_str!("scripts/end.lua")];

@@ -45,6 +45,13 @@ pub(super) fn setting(problem: String) -> Error {
     Error::Setting { problem }
 }
 
+/// A job's record is gone that was there a moment ago.
+pub(super) fn forgotten() -> Error {
+    Error::Unavailable {
+        source: Box::new(Words("the server no longer knows the job".to_owned())),
+    }
+}
+
 /// Servers quote the arguments of a command they do not know, which may be lines.
 fn words(details: &str) -> &str {
     let end = details

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use super::Inner;
 use super::records;
 use super::watching::Listening;
+use crate::known::taken_back;
 use crate::record::State;
 use crate::store::{Change, Error, Result};
 
@@ -30,6 +31,8 @@ struct Follower {
     /// None until the first look: what was masked before is masked in what it reads.
     revision: Option<u32>,
     state: State,
+    /// The places known to be unused; none until the first look.
+    unused: Option<Vec<Span>>,
     ready: VecDeque<Result<Change>>,
     /// How long to wait before the next look.
     wait: Option<Duration>,
@@ -43,6 +46,7 @@ struct Look {
     state: State,
     masked: Vec<(u32, Seq)>,
     revision: u32,
+    unused: Vec<Span>,
 }
 
 pub(super) fn follow(store: Arc<Inner>, job: JobId, after: Seq) -> BoxStream<'static, Result<Change>> {
@@ -54,6 +58,7 @@ pub(super) fn follow(store: Arc<Inner>, job: JobId, after: Seq) -> BoxStream<'st
         told: after,
         revision: None,
         state: State::Running,
+        unused: None,
         ready: VecDeque::new(),
         wait: None,
         over: false,
@@ -122,6 +127,12 @@ impl Follower {
             self.state = look.state;
             self.ready.push_back(Ok(Change::State(look.state)));
         }
+        // What was told of a place that now is unused was lost, and comes again further on.
+        for lost in taken_back(self.unused.as_deref(), &look.unused, self.told) {
+            self.told = self.told.max(lost.last());
+            self.ready.push_back(Ok(Change::Rewound(lost)));
+        }
+        self.unused = Some(look.unused);
         if let Some(last) = look.entries.last() {
             self.told = last.seq;
             self.ready.push_back(Ok(Change::Entries(look.entries)));
@@ -146,6 +157,7 @@ fn look(db: &Connection, now: Timestamp, job: &JobId, told: Seq, revision: Optio
             state,
             masked: Vec::new(),
             revision: job.record.revision,
+            unused: Vec::new(),
         });
     }
     let entries = Span::after(told, head).map_or(Ok(Vec::new()), |span| records::read(db, &job, span))?;
@@ -159,5 +171,6 @@ fn look(db: &Connection, now: Timestamp, job: &JobId, told: Seq, revision: Optio
         state,
         masked,
         revision: job.record.revision,
+        unused: job.record.unused,
     })
 }

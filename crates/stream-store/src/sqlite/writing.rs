@@ -1,10 +1,13 @@
 //! A job's life: opened, joined, written to, left, fallen silent, ended. Each function is one transaction's work.
 
-use log_model::{Fence, JobId, LogEvent, Outcome, Owner, Phase, Recorded, Seq, StageState, Timestamp, WriterId};
+use log_model::{
+    Fence, GapReason, JobId, LogEvent, Outcome, Owner, Phase, Recorded, Seq, StageState, Timestamp, WriterId,
+};
 use rusqlite::{Connection, params};
 
 use super::records::{self, Job, Slot, time};
 use super::trouble;
+use crate::known::{self, Known};
 use crate::record::{Ending, JobRecord, PhaseRecord, State};
 use crate::store::{Appended, Batch, Ended, Error, Result, Silence, Writer};
 
@@ -43,6 +46,51 @@ pub(super) fn join(db: &Connection, now: Timestamp, job: &JobId, slot: &WriterId
     Ok(Writer {
         id: taken.id,
         fence,
+        next,
+    })
+}
+
+pub(super) fn rejoin(
+    db: &Connection,
+    now: Timestamp,
+    id: &JobId,
+    slot: &WriterId,
+    known: &Known,
+    at: Timestamp,
+) -> Result<Writer> {
+    open(db, now, id, &known.owner, known.opened)?;
+    let mut job = still_running(db, now, id)?;
+    let held = records::slot(db, job.number, slot)?;
+    if known::rebuild(&mut job.record, held.is_none(), known) {
+        let lost = LogEvent::Gap {
+            lines: None,
+            span: None,
+            reason: GapReason::StoreLost,
+        };
+        job.record.counts.add(&lost);
+        let lost = Recorded {
+            ts: at,
+            phase: None,
+            event: lost,
+        };
+        records::push(db, &mut job, [lost])?;
+    }
+    let (fence, next) = held.map_or((known.fence, known.next.max(1)), |held| {
+        (held.fence.max(known.fence), held.next)
+    });
+    let taken = Slot {
+        id: slot.clone(),
+        fence: Fence(fence.0 + 1),
+        next,
+        renewed: Some(now),
+    };
+    records::save_slot(db, job.number, &taken)?;
+    job.record.touched = now;
+    job.record.state = State::Running;
+    records::save(db, &job)?;
+    Ok(Writer {
+        id: taken.id,
+        fence: taken.fence,
         next,
     })
 }

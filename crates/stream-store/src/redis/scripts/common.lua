@@ -19,20 +19,33 @@ local function wake(head)
   call(ARGV[1], ARGV[2], head or '')
 end
 
+local function replication()
+  return string.match(call('INFO', 'replication'), 'master_replid:(%x+)')
+end
+
+-- The next round number above everything that may have been seen. No one loses 100,000 entries to a fail-over, so a head
+-- just below a round number goes to the one after.
+local function above(head)
+  return (math.floor((head + 100000) / 1000000) + 1) * 1000000
+end
+
+local function with_span(unused, first, last)
+  local span = int(first) .. '-' .. int(last)
+  return unused and unused ~= '' and unused .. ',' .. span or span
+end
+
 -- An id is never given to a second line. Another replication id means that this is not the primary that wrote last, or
 -- that it was restarted, and either may have lost entries that somebody has seen: ids go on at the next round number.
--- No one loses 100,000 entries to a fail-over, so a head just below a round number goes to the one after.
 local function place(head, held_from, unused, known, changed)
-  local replid = string.match(call('INFO', 'replication'), 'master_replid:(%x+)')
+  local replid = replication()
   if replid == known then
     return head
   end
-  local first = (math.floor((head + 100000) / 1000000) + 1) * 1000000
-  local span = int(head + 1) .. '-' .. int(first - 1)
+  local first = above(head)
   changed[#changed + 1] = 'replid'
   changed[#changed + 1] = replid
   changed[#changed + 1] = 'unused'
-  changed[#changed + 1] = unused and unused ~= '' and unused .. ',' .. span or span
+  changed[#changed + 1] = with_span(unused, head + 1, first - 1)
   if held_from > head then
     changed[#changed + 1] = 'held_from'
     changed[#changed + 1] = first

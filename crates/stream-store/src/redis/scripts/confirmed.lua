@@ -3,7 +3,7 @@ local confirmed, head = unpack(call('HMGET', RECORD, 'confirmed', 'head'))
 if not head then
   return { NO_SUCH_JOB }
 end
-if string.match(call('INFO', 'replication'), 'master_replid:(%x+)') ~= ARGV[4] then
+if replication() ~= ARGV[4] then
   return { OK, 0 }
 end
 call('HDEL', RECORD, 'confirming')

@@ -10,7 +10,7 @@ if owner then
   end
   return { OK, 0, call('HGETALL', RECORD) }
 end
-local replid = string.match(call('INFO', 'replication'), 'master_replid:(%x+)')
+local replid = replication()
 call('HSET', RECORD, 'owner', ARGV[3], 'state', 'running', 'head', 0, 'held_from', 1, 'lines', 0, 'redactions', 0, 'gaps', 0,
   'opened', ARGV[4], 'touched', now(), 'replid', replid)
 wake()
