@@ -290,10 +290,9 @@ impl Outbox {
         if self.disk.is_busy() {
             return;
         }
-        let batches = self.disk.read(self.on_disk.min(READ_BACK)).await;
-        if batches.is_empty() {
-            return self.lose_disk(Vec::new()).await;
-        }
+        let most = self.on_disk.min(READ_BACK);
+        let batches = self.disk.read(most).await;
+        let fewer = (batches.len() as u64) < most;
         for (number, events, whole) in batches {
             if !whole || number != self.next_number - self.on_disk {
                 return self.lose_disk(if whole { Vec::new() } else { events }).await;
@@ -302,6 +301,10 @@ impl Outbox {
             self.on_disk_lines -= lines_of(&events);
             let item = self.item(number, events);
             self.wait_last(item);
+        }
+        if fewer {
+            // Found at once: what would be written behind it now would be lost as well.
+            self.lose_disk(Vec::new()).await;
         }
     }
 

@@ -1,0 +1,59 @@
+//! A cut after every single byte of a short exchange.
+
+use std::sync::Arc;
+
+use capture::{Capture, CaptureOptions};
+use log_model::{Seq, Source, Span};
+use redact::Redactor;
+use stream_store::LogStore;
+
+use crate::oracle;
+use crate::world::{LIMIT, MARK, World, job, owner, soon};
+
+/// Two batches, the second once the first was answered; with a cut after so many bytes from the first one on.
+async fn exchange(world: &World, store: &Arc<dyn LogStore>, name: &str, cut_after: Option<u64>) {
+    world.proxy.cut_after(cut_after);
+    let job = job(name);
+    let mut options = CaptureOptions::new(job.clone());
+    options.owner = Some(owner());
+    options.spool_dir = world.place("spool");
+    options.flush_timeout = LIMIT;
+    let redactor = Redactor::builder().build().expect("the rules are sound");
+    let capture = Capture::start(Arc::clone(store), redactor, options);
+    for number in 1..=2 {
+        let line = format!("{MARK}{number} of a short exchange\n");
+        capture.write(Source::Stdout, line.as_bytes()).await;
+    }
+    let report = soon("the end", capture.finish(None)).await;
+    assert!(report.delivered, "{report:?}");
+    let head = store.job(&job).await.expect("it answers").expect("it is known").head;
+    let span = Span::after(Seq::ZERO, head).expect("there are lines");
+    let entries = store.read(&job, span).await.expect("it answers");
+    assert_eq!(oracle::check(&entries, 2), 0);
+    assert_eq!(entries.len(), 2, "cut after {cut_after:?}: {entries:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_after_any_byte_of_an_exchange_loses_and_doubles_nothing() {
+    let world = World::new().await;
+    let store = world.store().await;
+    exchange(&world, &store, "whole", None).await;
+    let bytes = world.proxy.passed();
+    assert!(bytes > 100, "an exchange is that long at least: {bytes}");
+    // Each cut costs a new connection, so a few worlds share the bytes.
+    let shares = 4;
+    let share = |at: u64| async move {
+        let world = World::new().await;
+        let store = world.store().await;
+        exchange(&world, &store, "whole", None).await;
+        let before = world.proxy.harmed().borrow().0;
+        let mut cuts = 0;
+        for cut_after in (at..bytes).step_by(shares) {
+            exchange(&world, &store, &format!("cut-{cut_after}"), Some(cut_after)).await;
+            cuts += 1;
+        }
+        let harmed = world.proxy.harmed().borrow().0 - before;
+        assert_eq!(harmed, cuts, "every cut took effect");
+    };
+    futures::future::join_all((0..shares as u64).map(share)).await;
+}

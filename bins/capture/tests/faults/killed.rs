@@ -1,0 +1,1 @@
+//! The program itself, killed at random moments and run again.
