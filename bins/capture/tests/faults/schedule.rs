@@ -175,7 +175,7 @@ async fn run(seed: u64, world: &mut World, effects: &Effects) {
     options.owner = Some(owner());
     options.spool_dir = world.place("spool");
     options.spool_limit = 1 << 20;
-    options.flush_timeout = LIMIT;
+    options.flush_timeout = LIMIT / 2;
     let url = world.url();
     let source = StoreSource::connecting(move || {
         let url = url.parse().expect("it is an address");

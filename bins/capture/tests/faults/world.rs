@@ -44,7 +44,15 @@ impl World {
     }
 
     pub(crate) async fn store(&self) -> Arc<dyn LogStore> {
-        let url = self.url().parse().expect("it is an address");
+        self.store_behind(&self.proxy).await
+    }
+
+    pub(crate) async fn another_proxy(&self) -> Proxy {
+        Proxy::marking(local(self.server.port()), MARK.as_bytes()).await
+    }
+
+    pub(crate) async fn store_behind(&self, proxy: &Proxy) -> Arc<dyn LogStore> {
+        let url = format!("redis://{}", proxy.address()).parse().expect("it is an address");
         Arc::new(RedisStore::connect(&url).await.expect("it needs no password"))
     }
 
