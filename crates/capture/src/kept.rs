@@ -63,7 +63,9 @@ impl Kept {
     }
 
     fn let_go(&mut self) {
-        let Some((item, _)) = self.items.pop_front() else { return };
+        let Some((item, _)) = self.items.pop_front() else {
+            return;
+        };
         self.weight -= item.weight;
         for event in &item.batch.events {
             self.counts.add(&event.event);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use log_model::{GapReason, JobId, Recorded, Timestamp, WriterId};
-use stream_store::{Batch, Known, Error as StoreError, LogStore, Writer};
+use stream_store::{Batch, Error as StoreError, Known, LogStore, Writer};
 
 use crate::error::{Error, Result};
 use crate::gaps::gap;

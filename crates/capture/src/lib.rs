@@ -36,14 +36,14 @@ mod batcher;
 mod spool;
 mod store;
 
-mod gaps;
 mod disk;
-mod tail;
+mod gaps;
 mod outbox;
+mod tail;
 
 mod calls;
-mod kept;
 mod delivery;
+mod kept;
 mod leftover;
 
 mod handle;

@@ -59,7 +59,11 @@ fn an_end_that_is_cut_off_is_told_from_damage() {
     for end in body..GOLDEN.len() {
         check(&GOLDEN.as_bytes()[..end], false);
     }
-    for (what, with) in [("added 3", "added 4"), ("{\"batch\"", "#\"batch\""), ("{\"kind\":\"line", "#\"kind\":\"line")] {
+    for (what, with) in [
+        ("added 3", "added 4"),
+        ("{\"batch\"", "#\"batch\""),
+        ("{\"kind\":\"line", "#\"kind\":\"line"),
+    ] {
         check(GOLDEN.replace(what, with).as_bytes(), true);
     }
 }

@@ -31,7 +31,9 @@ fn program(world: &World, job: &str, verb: &str) -> Command {
 
 /// Writes numbered lines from `first` on, a few at a time.
 fn run(world: &World, job: &str, first: u64, last: u64) -> Command {
-    let script = format!("i={first}; while [ $i -le {last} ]; do echo \"{MARK}$i of a run\"; i=$((i+1)); [ $((i % 10)) = 0 ] && sleep 0.02; done; true");
+    let script = format!(
+        "i={first}; while [ $i -le {last} ]; do echo \"{MARK}$i of a run\"; i=$((i+1)); [ $((i % 10)) = 0 ] && sleep 0.02; done; true"
+    );
     let mut program = program(world, job, "run");
     program.env("TAILWATER_OWNER", "user_ana");
     program.args(["--quiet", "--flush-timeout", "60s"]);
@@ -60,7 +62,9 @@ async fn kill_and_run_again(world: &mut World, seed: u64) -> usize {
         _ => Harm::Hold,
     };
     world.proxy.harm(dice.below(20) as usize, hold);
-    let mut child = run(world, &name, 1, u64::MAX / 2).spawn().expect("the program is built");
+    let mut child = run(world, &name, 1, u64::MAX / 2)
+        .spawn()
+        .expect("the program is built");
     let bytes = {
         let mut harmed = world.proxy.harmed();
         let harm = soon("the harm", harmed.wait_for(|done| done.0 > before)).await;
@@ -81,7 +85,12 @@ async fn kill_and_run_again(world: &mut World, seed: u64) -> usize {
     assert!(ends(again.expect("the program is built")).await);
     let viewer = soon("the job's end", oracle::watch(world.store().await, job.clone())).await;
     check(&oracle::read_back(world, &job, viewer).await, first);
-    assert_eq!(std::fs::read_dir(world.place(&name)).expect("the folder is there").count(), 0);
+    assert_eq!(
+        std::fs::read_dir(world.place(&name))
+            .expect("the folder is there")
+            .count(),
+        0
+    );
     bytes
 }
 
@@ -89,9 +98,16 @@ async fn kill_and_run_again(world: &mut World, seed: u64) -> usize {
 /// second run's lines are all there.
 #[track_caller]
 fn check(entries: &[LogEntry], first: u64) {
-    let gaps: Vec<_> = entries.iter().filter(|entry| matches!(entry.recorded.event, LogEvent::Gap { .. })).collect();
-    let [gap] = &gaps[..] else { panic!("there is one gap: {gaps:?}") };
-    let LogEvent::Gap { lines, reason, .. } = gap.recorded.event else { unreachable!("it is a gap") };
+    let gaps: Vec<_> = entries
+        .iter()
+        .filter(|entry| matches!(entry.recorded.event, LogEvent::Gap { .. }))
+        .collect();
+    let [gap] = &gaps[..] else {
+        panic!("there is one gap: {gaps:?}")
+    };
+    let LogEvent::Gap { lines, reason, .. } = gap.recorded.event else {
+        unreachable!("it is a gap")
+    };
     assert_eq!((lines, reason), (None, GapReason::WriterKilled));
     let (before, after): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.seq < gap.seq);
     let before: Vec<u64> = before.into_iter().filter_map(number).collect();
@@ -162,6 +178,10 @@ async fn memory_stays_bounded_while_the_store_is_away_and_the_spool_fills() {
     let peak = peak(child.id()).expect("it runs");
     child.kill().expect("it runs");
     ends(child).await;
-    println!("peak with {} MiB in the spool: {} MiB", spool().unwrap_or(0) >> 20, peak >> 10);
+    println!(
+        "peak with {} MiB in the spool: {} MiB",
+        spool().unwrap_or(0) >> 20,
+        peak >> 10
+    );
     assert!(peak <= 64 << 10, "{peak} KiB");
 }

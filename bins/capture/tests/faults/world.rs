@@ -52,7 +52,9 @@ impl World {
     }
 
     pub(crate) async fn store_behind(&self, proxy: &Proxy) -> Arc<dyn LogStore> {
-        let url = format!("redis://{}", proxy.address()).parse().expect("it is an address");
+        let url = format!("redis://{}", proxy.address())
+            .parse()
+            .expect("it is an address");
         Arc::new(RedisStore::connect(&url).await.expect("it needs no password"))
     }
 
@@ -95,10 +97,10 @@ impl World {
     }
 
     /// The replica takes over from a server that is gone.
-    pub(crate) fn fail_over(&mut self, replica: RedisServer) {
+    pub(crate) fn fail_over(&mut self, mut replica: RedisServer) {
         tokio::task::block_in_place(|| {
             self.server.kill();
-            assert!(!replica.command(&["REPLICAOF", "NO", "ONE"]).is_error());
+            replica.promote();
         });
         self.proxy.retarget(local(replica.port()));
         self.proxy.cut();

@@ -86,7 +86,10 @@ async fn drain(out: &mut Outbox) -> Vec<(u64, Vec<String>)> {
 fn harm(path: &Path, what: &str) {
     let held = std::fs::read_to_string(path).expect("it can be read");
     let at = held.rfind(what).expect("it stands there");
-    let file = std::fs::OpenOptions::new().write(true).open(path).expect("it can be written");
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .expect("it can be written");
     file.write_all_at(b"#", at as u64).expect("it can be written");
 }
 
@@ -118,7 +121,10 @@ async fn what_stands_behind_damage_is_counted_and_what_comes_later_is_whole() {
     let numbers: Vec<_> = all.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5], "numbers have no hole");
     assert_eq!(all[2].1, ["gap Some(30) damaged"]);
-    assert_eq!((&all[3].1[..], &all[4].1[..]), (&["50".to_owned(), "51".to_owned()][..], &["52".to_owned()][..]));
+    assert_eq!(
+        (&all[3].1[..], &all[4].1[..]),
+        (&["50".to_owned(), "51".to_owned()][..], &["52".to_owned()][..])
+    );
 }
 
 #[tokio::test]
@@ -158,7 +164,10 @@ async fn a_late_write_that_failed_is_counted() {
     out.accept(lines(3..4)).await;
     go.send(()).expect("the disk waits for it");
     out.settle(Duration::from_secs(60)).await;
-    let expected = [(1, vec!["gap Some(3) spool_full".to_owned()]), (2, vec!["3".to_owned()])];
+    let expected = [
+        (1, vec!["gap Some(3) spool_full".to_owned()]),
+        (2, vec!["3".to_owned()]),
+    ];
     assert_eq!(drain(&mut out).await, expected);
     assert_eq!(out.remove().await, 3);
 }
@@ -174,7 +183,10 @@ async fn what_is_left_behind_is_what_waits_in_memory_on_disk_and_in_the_tail() {
     out.accept(lines(6..7)).await;
     out.tail.lose(4);
     let left = out.leave_behind(None).await;
-    assert_eq!((left.lines, left.lost, left.path.as_deref()), (7, 4, Some(path.as_path())));
+    assert_eq!(
+        (left.lines, left.lost, left.path.as_deref()),
+        (7, 4, Some(path.as_path()))
+    );
     let expected = [
         (1, vec!["0", "1"]),
         (2, vec!["2", "3", "4"]),
@@ -202,7 +214,11 @@ async fn whoever_takes_over_counts_as_the_writer_did() {
     let progress = spool.progress();
     assert_eq!((progress.head.get(), progress.shift), (815, 7));
     drop(spool);
-    let numbers: Vec<_> = all_of(&path).0.into_iter().map(|(number, _)| progress.in_store(number)).collect();
+    let numbers: Vec<_> = all_of(&path)
+        .0
+        .into_iter()
+        .map(|(number, _)| progress.in_store(number))
+        .collect();
     assert_eq!(numbers, [8, 9, 10, 11]);
 }
 

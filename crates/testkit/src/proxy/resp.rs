@@ -8,7 +8,9 @@ pub(super) fn whole(bytes: &[u8]) -> Option<usize> {
     let inside = match bytes[0] {
         b'$' | b'=' | b'!' => {
             // A null has no length.
-            let Ok(length) = usize::try_from(count()?) else { return Some(line) };
+            let Ok(length) = usize::try_from(count()?) else {
+                return Some(line);
+            };
             let end = line + length + 2;
             return (bytes.len() >= end).then_some(end);
         }
@@ -30,7 +32,12 @@ mod tests {
     #[track_caller]
     fn check(bytes: &[u8]) {
         for end in 0..bytes.len() {
-            assert_eq!(whole(&bytes[..end]), None, "{end} of {}", String::from_utf8_lossy(bytes));
+            assert_eq!(
+                whole(&bytes[..end]),
+                None,
+                "{end} of {}",
+                String::from_utf8_lossy(bytes)
+            );
         }
         let more = [bytes, b"+more\r\n"].concat();
         assert_eq!(whole(&more), Some(bytes.len()));
