@@ -283,7 +283,7 @@ impl Delivery {
                 highest: self.out.head(),
                 resend_from,
                 next,
-                counts: self.kept.counts().clone(),
+                counts: *self.kept.counts(),
             }
         });
         Join {

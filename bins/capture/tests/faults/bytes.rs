@@ -11,9 +11,9 @@ use testkit::proxy::Proxy;
 use crate::oracle;
 use crate::world::{LIMIT, MARK, World, job, owner, soon};
 
-/// The two batches and their answers come first, and are this long together at most; what follows (confirming, leaving)
+/// The first batch and its answer are less than this; what follows (another batch, confirming, leaving) is like it or
 /// carries no line.
-const APPENDS: u64 = 640;
+const APPENDS: u64 = 320;
 
 /// Two batches, the second once the first was answered; with a cut after so many bytes from the first one on.
 async fn exchange(world: &World, proxy: &Proxy, store: &Arc<dyn LogStore>, name: &str, cut_after: Option<u64>) {

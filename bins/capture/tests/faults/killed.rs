@@ -77,7 +77,7 @@ async fn kill_and_run_again(world: &mut World, seed: u64) -> usize {
     assert!(!ends(child).await);
     world.proxy.release();
     world.proxy.cut();
-    if seed % 3 == 0 {
+    if seed.is_multiple_of(3) {
         assert!(ends(program(world, &name, "flush").spawn().expect("the program is built")).await);
     }
     let first = 1_000_000;
