@@ -321,6 +321,14 @@ async fn a_spool_whose_beginning_the_store_lost_is_delivered_once_however_often_
     for broken_off_at in 0..4 {
         let place = Place::new();
         leave_a_spool(&place, 5..8, CLOSED);
+        // The store knows the writer, but none of its batches.
+        let owner = Owner::user(OwnerId::new("user_ana").expect("it is an owner"));
+        let writer = "w0123456789abcdef".parse().expect("it is an id");
+        let opened = place
+            .store
+            .open(&place.job, &owner, log_model::Timestamp::from_millis(1));
+        opened.await.expect("it answers");
+        place.store.join(&place.job, &writer).await.expect("it answers");
         // Not answered in time, and then not at all: the next attempt is another process's.
         let unanswered = std::iter::repeat_n(None, broken_off_at).chain([Some(Fault::After), Some(Fault::Taken)]);
         place.store.plan(unanswered);
