@@ -8,6 +8,10 @@ check:
 test *what:
     scripts/test {{what}}
 
+# Thousands of random schedules of faults, as in: just soak 5000. One that fails says how to repeat it.
+soak schedules="5000":
+    TAILWATER_FAULT_SCHEDULES={{schedules}} scripts/test -p tailwater-capture --test faults schedule -- --nocapture
+
 # Every benchmark; or one, as in: just bench redact
 bench what="":
     #!/usr/bin/env bash

@@ -1,39 +1,40 @@
 //! Gets batches to the store: in order, each once, whatever the store does meanwhile; and keeps them until then.
 //!
 //! One task owns it all: the standing with the store, what it has acknowledged and may still lose, and the outbox with
-//! what waits. It takes new batches at any time, so the build is never held up by the network, at most by a write to the local disk.
+//! what waits. It takes new batches at any time, so the build is never held up by the network, at most by a write to
+//! the local disk.
+//!
+//! A few batches are on their way at once. The store takes them in order or not at all, so that an answer to one speaks
+//! for all before it; when one fails, the others are waited for, and everything that is not acknowledged goes out again.
 
 use std::collections::VecDeque;
-use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use log_model::{GapReason, JobId, Owner, Phase, Recorded, WriterId};
-use stream_store::{Batch, Ending, Error, LEASE_RENEWAL, LogStore, Writer};
+use log_model::{Fence, GapReason, JobId, Owner, Phase, Recorded, Seq, Timestamp, WriterId};
+use stream_store::{Appended, Batch, Ending, Error, Known, LEASE_RENEWAL, LogStore, Writer};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::leftover;
-use crate::outbox::{Item, Outbox, gap};
+use crate::calls::{Calls, Done, Join, Joined, leave};
+use crate::gaps::gap;
+use crate::kept::Kept;
+use crate::outbox::{Item, Outbox};
 use crate::spool::SpoolHeader;
-use crate::store::{StoreSource, is_passing, patiently};
+use crate::store::{Pauses, StoreSource, is_passing, patiently};
 
 /// With the store away for this long, what waits in memory is put on disk too: this process may be killed meanwhile.
 const TROUBLE: Duration = Duration::from_secs(2);
 
-/// What was acknowledged but not confirmed is kept up to this much, for a store that lost it in a fail-over.
-const KEPT: usize = 2 * 1024 * 1024;
+/// Batches on their way at once. Stores remember at least 16 answers of a writer, for it to ask again.
+const WINDOW: usize = 8;
 
 /// How often the store is asked to confirm.
 const CONFIRM_EVERY: Duration = Duration::from_secs(2);
 
 /// How often what was spooled is made to survive the machine.
 const SYNC_EVERY: Duration = Duration::from_millis(500);
-
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What delivery needs to know.
 #[derive(Debug)]
@@ -96,27 +97,20 @@ enum Standing {
     Gone,
 }
 
-/// One call to the store, and what it came to.
-enum Done {
-    Joined(Result<(Arc<dyn LogStore>, Writer), Error>),
-    Appended(Result<(), Error>),
-    Renewed(Result<(), Error>),
-    Confirmed(u64, Result<bool, Error>),
-    Left(Result<(), Error>),
-}
-
-type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
-
 pub(crate) struct Delivery {
     source: StoreSource,
     options: DeliveryOptions,
     id: WriterId,
     standing: Standing,
+    /// The job we joined, and the fence we were given last.
+    job: Option<(Owner, Timestamp)>,
+    fence: Fence,
     /// Acknowledged, not confirmed.
-    kept: VecDeque<Item>,
-    kept_weight: usize,
-    /// Being sent.
-    sending: Option<Item>,
+    kept: Kept,
+    /// On its way, in order.
+    sending: VecDeque<Item>,
+    /// What the last append that failed said, with its number. Nothing more is sent until the others are answered.
+    failed: Option<(u64, Error)>,
     /// The highest number ever sent.
     sent: u64,
     /// What waits.
@@ -125,8 +119,7 @@ pub(crate) struct Delivery {
     acknowledged: u64,
     confirm_due: Instant,
     renew_due: Instant,
-    retry_at: Instant,
-    pause: Duration,
+    pauses: Pauses,
     trouble: Option<Error>,
     trouble_since: Option<Instant>,
     /// Set once no more will come.
@@ -141,19 +134,20 @@ impl Delivery {
         Self {
             source,
             options,
-            id,
             standing: Standing::Outside,
-            kept: VecDeque::new(),
-            kept_weight: 0,
-            sending: None,
+            job: None,
+            fence: Fence(0),
+            kept: Kept::default(),
+            sending: VecDeque::new(),
+            failed: None,
             sent: 0,
             out,
             last_sync: now,
             acknowledged: 0,
             confirm_due: now + CONFIRM_EVERY,
             renew_due: now + LEASE_RENEWAL,
-            retry_at: now,
-            pause: FIRST_PAUSE,
+            pauses: Pauses::new(&id),
+            id,
             trouble: None,
             trouble_since: None,
             over: None,
@@ -173,21 +167,16 @@ impl Delivery {
             let header = SpoolHeader::new(job.clone(), owner.clone(), phase.clone(), self.id.clone());
             self.out.create_spool(&folder, header, *spool_limit).await;
         }
-        let mut work: Option<Work> = None;
+        let mut calls = Calls::default();
         let mut deadline: Option<Instant> = None;
         loop {
-            if work.is_none() {
-                work = self.next_work().await;
-            }
-            if work.is_none() && self.is_settled() {
+            self.make_calls(&mut calls).await;
+            if calls.is_idle() && self.is_settled() {
                 break;
             }
-            let wake = self.wake_at(work.is_some());
+            let wake = self.wake_at(!calls.is_idle());
             tokio::select! {
-                done = async { work.as_mut().expect("the branch is enabled only with work").await }, if work.is_some() => {
-                    work = None;
-                    self.handle(done).await;
-                }
+                done = calls.next() => self.handle(done, &mut calls).await,
                 parcel = input.recv(), if self.over.is_none() => match parcel {
                     Some(Parcel::Events(events)) => self.accept(events).await,
                     over => {
@@ -199,10 +188,7 @@ impl Delivery {
                 () = tokio::time::sleep_until(wake) => self.housekeeping().await,
             }
         }
-        // A batch whose answer was not waited for is still in the call; it must be on disk like the rest.
-        if let Some(work) = work {
-            self.abandon(work).await;
-        }
+        self.give_up(calls).await;
         self.conclude().await
     }
 
@@ -219,8 +205,8 @@ impl Delivery {
     fn wake_at(&self, under_way: bool) -> Instant {
         let mut at = match self.standing {
             _ if under_way => Instant::now() + LEASE_RENEWAL,
-            Standing::Outside => self.retry_at,
-            Standing::Joined(..) => self.renew_due.min(self.confirm_due).max(self.retry_at),
+            Standing::Outside => self.pauses.until(),
+            Standing::Joined(..) => self.renew_due.min(self.confirm_due).max(self.pauses.until()),
             _ => Instant::now() + LEASE_RENEWAL,
         };
         if let (Some(since), false) = (self.trouble_since, self.out.is_spilling()) {
@@ -232,172 +218,153 @@ impl Delivery {
         at.max(Instant::now() + Duration::from_millis(1))
     }
 
-    /// The next call to make, if any is due.
-    async fn next_work(&mut self) -> Option<Work> {
+    /// Makes the calls that are due.
+    async fn make_calls(&mut self, calls: &mut Calls) {
         let now = Instant::now();
-        if now < self.retry_at {
-            return None;
+        if now < self.pauses.until() || calls.is_alone() || self.failed.is_some() {
+            return;
         }
-        self.out.refill().await;
         match &self.standing {
-            Standing::Outside => Some(self.join()),
-            Standing::Refused | Standing::Gone => None,
+            Standing::Refused | Standing::Gone => {}
+            Standing::Outside => {
+                if calls.appends() == 0 {
+                    calls.stop_confirming();
+                    calls.alone(self.join().call());
+                }
+            }
             Standing::Joined(store, writer) => {
                 let (store, writer, job) = (Arc::clone(store), writer.clone(), self.options.job.clone());
                 // Also while more waits: a build that never pauses is not to be the one that is never confirmed.
-                if now >= self.confirm_due {
+                if now >= self.confirm_due && !calls.is_confirming() {
                     self.confirm_due = now + CONFIRM_EVERY;
-                    if let Some(last) = self.kept.back().map(Item::number) {
-                        return Some(Box::pin(async move {
-                            Done::Confirmed(last, patiently(store.confirm(&job, &writer.id, last)).await)
-                        }));
+                    if let Some(last) = self.kept.last() {
+                        calls.confirm(Arc::clone(&store), job.clone(), writer.id.clone(), last);
                     }
                 }
-                if let Some(mut item) = self.out.pop() {
-                    item.edit().fence = writer.fence;
-                    let batch = Arc::clone(&item.batch);
-                    self.sent = self.sent.max(item.number());
-                    self.sending = Some(item);
-                    return Some(Box::pin(async move {
-                        Done::Appended(patiently(store.append(&job, &batch)).await.map(|_| ()))
-                    }));
-                }
-                if !self.out.is_empty() {
-                    // The disk still writes what is next to be sent; housekeeping looks after it.
-                    return None;
+                self.send(calls, &store, &writer).await;
+                if !self.out.is_empty() || calls.appends() > 0 {
+                    return;
                 }
                 if let Some(ending) = self.over {
-                    return Some(self.leave(store, writer, ending));
-                }
-                if now >= self.renew_due {
+                    calls.stop_confirming();
+                    calls.alone(leave(store, job, writer, self.acknowledged, ending));
+                } else if now >= self.renew_due {
                     self.renew_due = now + LEASE_RENEWAL;
-                    return Some(Box::pin(async move {
-                        Done::Renewed(patiently(store.renew(&job, &writer)).await)
-                    }));
+                    calls.alone(async move { Done::Renewed(patiently(store.renew(&job, &writer)).await) });
                 }
-                None
             }
         }
     }
 
-    /// Connects, opens the job where an owner is known, delivers what earlier runs of this job left, and joins.
-    fn join(&self) -> Work {
-        let (source, job, owner, id) = (
-            self.source.clone(),
-            self.options.job.clone(),
-            self.options.owner.clone(),
-            self.id.clone(),
-        );
-        let folder = self.options.spool_dir.clone();
-        let first_time = self.acknowledged == 0;
-        Box::pin(async move {
-            let joining = async {
-                let store = source.connect().await?;
-                let now = SystemTime::now().into();
-                if let Some(owner) = &owner {
-                    patiently(store.open(&job, owner, now)).await?;
-                }
-                if first_time {
-                    if let Some(folder) = &folder {
-                        match leftover::flush(&store, folder, Some(&job)).await {
-                            Err(crate::Error::Store(error @ Error::Unavailable { .. })) => return Err(error),
-                            // What cannot be delivered stays where it is; it is no reason not to write what is new.
-                            Err(error) => tracing::warn!(%job, %error, "a spool was not delivered"),
-                            Ok(flushed) => {
-                                for (_, error) in &flushed.left {
-                                    tracing::warn!(%job, %error, "a spool was not delivered");
-                                }
-                            }
-                        }
-                    }
-                    leftover::bury_lapsed(store.as_ref(), &job, &id, now).await?;
-                }
-                let writer = patiently(store.join(&job, &id)).await?;
-                Ok((store, writer))
-            };
-            Done::Joined(joining.await)
-        })
+    /// Sends what waits, up to the window.
+    async fn send(&mut self, calls: &mut Calls, store: &Arc<dyn LogStore>, writer: &Writer) {
+        while calls.appends() < WINDOW {
+            self.out.refill(calls.appends() > 0).await;
+            // Without one, nothing waits, or the disk still writes what is next; housekeeping looks after it.
+            let Some(mut item) = self.out.pop() else { return };
+            item.edit().fence = writer.fence;
+            self.sent = self.sent.max(item.number());
+            calls.append(Arc::clone(store), self.options.job.clone(), Arc::clone(&item.batch));
+            self.sending.push_back(item);
+        }
     }
 
-    /// Confirms once more, ends the job if that is wished, and leaves.
-    fn leave(&self, store: Arc<dyn LogStore>, writer: Writer, ending: Option<Ending>) -> Work {
-        let job = self.options.job.clone();
-        let last = self.kept.back().map(Item::number);
-        Box::pin(async move {
-            let leaving = async {
-                if let Some(last) = last {
-                    match patiently(store.confirm(&job, &writer.id, last)).await {
-                        // A primary without its replicas is no reason to stay: the operator decided against waiting.
-                        Ok(_) | Err(Error::NoSuchJob) => {}
-                        Err(error) => return Err(error),
-                    }
-                }
-                let now = SystemTime::now().into();
-                if let Some(ending) = ending {
-                    match patiently(store.end(&job, ending, now)).await {
-                        Ok(_) => {}
-                        Err(Error::Ended) => tracing::warn!(%job, "the job had ended otherwise"),
-                        Err(error) => return Err(error),
-                    }
-                }
-                patiently(store.leave(&job, &writer, now)).await
+    fn join(&self) -> Join {
+        let known = self.job.clone().map(|(owner, opened)| {
+            let (next, resend_from) = match self.kept.first() {
+                Some(first) => first,
+                None => (self.out.first_waiting(), self.out.head().next()),
             };
-            Done::Left(leaving.await)
-        })
+            Known {
+                owner,
+                opened,
+                phases: Vec::new(),
+                fence: self.fence,
+                highest: self.out.head(),
+                resend_from,
+                next,
+                counts: *self.kept.counts(),
+            }
+        });
+        Join {
+            source: self.source.clone(),
+            job: self.options.job.clone(),
+            owner: self.options.owner.clone(),
+            writer: self.id.clone(),
+            leftovers: self.options.spool_dir.clone(),
+            known,
+        }
     }
 
-    async fn handle(&mut self, done: Done) {
+    async fn handle(&mut self, done: Done, calls: &mut Calls) {
         match done {
-            Done::Joined(Ok((store, writer))) => {
+            Done::Joined(Ok(Joined { store, writer, job })) => {
                 self.well();
                 let next = writer.next;
+                self.fence = writer.fence;
+                self.job = job;
                 self.standing = Standing::Joined(store, writer);
                 self.renew_due = Instant::now() + LEASE_RENEWAL;
-                if self.acknowledged > 0 || next > 1 {
-                    self.go_on_with(next).await;
-                }
+                self.go_on_with(next).await;
             }
             Done::Joined(Err(error)) => self.unwell(error),
-            Done::Appended(Ok(())) => {
-                self.well();
+            Done::Appended(number, Ok(landed)) => {
                 self.renew_due = Instant::now() + LEASE_RENEWAL;
-                if let Some(item) = self.sending.take() {
-                    self.keep(item);
-                }
+                self.landed(number, landed);
             }
-            Done::Appended(Err(error)) => {
-                let number = self.sending.as_ref().map(Item::number);
-                self.unsend();
-                match error {
-                    Error::Behind { expected } if Some(expected) != number => {
-                        self.well();
-                        self.go_on_with(expected).await;
-                    }
-                    error => self.unwell(error),
-                }
-            }
+            Done::Appended(number, Err(error)) => self.failed = Some((number, error)),
             Done::Renewed(Ok(())) => self.well(),
             Done::Renewed(Err(error)) => self.unwell(error),
-            Done::Confirmed(number, Ok(true)) => {
-                while self.kept.front().is_some_and(|item| item.number() <= number) {
-                    if let Some(item) = self.kept.pop_front() {
-                        self.kept_weight -= item.weight;
-                    }
-                }
-            }
+            Done::Confirmed(number, Ok(true)) => self.kept.confirmed(number),
             Done::Confirmed(_, Ok(false)) => {}
-            Done::Confirmed(_, Err(error)) => self.unwell(error),
+            // Appends meet the same trouble, or there is none any more.
+            Done::Confirmed(_, Err(error)) => {
+                tracing::debug!(job = %self.options.job, %error, "not confirmed");
+            }
             Done::Left(Ok(())) => {
                 self.well();
                 self.standing = Standing::Gone;
             }
+            Done::Left(Err(Error::Behind { expected })) => self.go_on_with(expected).await,
             Done::Left(Err(error)) => self.unwell(error),
+        }
+        if calls.appends() == 0
+            && let Some((number, error)) = self.failed.take()
+        {
+            self.take_back_sending();
+            // Numbers may mean something else from here on.
+            calls.stop_confirming();
+            match error {
+                Error::Behind { expected } if expected != number => {
+                    self.well();
+                    self.go_on_with(expected).await;
+                }
+                error => self.unwell(error),
+            }
         }
     }
 
+    /// The store has this batch, and so every one before it.
+    fn landed(&mut self, number: u64, landed: Appended) {
+        self.well();
+        while self.sending.front().is_some_and(|item| item.number() <= number) {
+            if let Some(item) = self.sending.pop_front() {
+                // Of one whose own answer never came it is only known that it stands behind all that was known of.
+                let place = if item.number() == number {
+                    landed.first
+                } else {
+                    self.out.head().next()
+                };
+                self.keep(item, place);
+            }
+        }
+        self.out.reached(landed.last);
+        self.failed.take_if(|(failed, _)| *failed <= number);
+    }
+
     /// What was being sent waits again.
-    fn unsend(&mut self) {
-        if let Some(item) = self.sending.take() {
+    fn take_back_sending(&mut self) {
+        while let Some(item) = self.sending.pop_back() {
             self.out.wait_first(item);
         }
     }
@@ -408,13 +375,11 @@ impl Delivery {
             tracing::info!(job = %self.options.job, "the store takes lines again");
         }
         self.trouble_since = None;
-        self.pause = FIRST_PAUSE;
-        self.retry_at = Instant::now();
+        self.pauses.over();
     }
 
     /// The store did not take something: what to do about it.
     fn unwell(&mut self, error: Error) {
-        let now = Instant::now();
         match &error {
             error if !is_passing(error) => {
                 self.standing = Standing::Refused;
@@ -427,27 +392,16 @@ impl Delivery {
         if self.trouble.is_none() {
             tracing::warn!(job = %self.options.job, %error, "the store takes no lines; they wait here");
         }
-        self.trouble_since.get_or_insert(now);
+        self.trouble_since.get_or_insert_with(Instant::now);
         self.trouble = Some(error);
-        // Many writers that lost the same store should not come back in step.
-        let spread = f64::from(u32::from(self.id.as_str().bytes().next_back().unwrap_or(0)) % 16) / 64.0;
-        self.retry_at = now + self.pause.mul_f64(1.0 + spread);
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.pauses.pause();
     }
 
     /// A batch was acknowledged: kept a while longer, in case the store loses it.
-    fn keep(&mut self, item: Item) {
+    fn keep(&mut self, item: Item, place: Seq) {
         self.acknowledged = self.acknowledged.max(item.number());
-        let half_was_free = self.kept_weight <= KEPT / 2;
-        self.kept_weight += item.weight;
-        self.kept.push_back(item);
-        while self.kept_weight > KEPT && self.kept.len() > 1 {
-            if let Some(item) = self.kept.pop_front() {
-                self.kept_weight -= item.weight;
-            }
-        }
         // Asked for once: a store that cannot confirm yet is not asked again after every batch.
-        if half_was_free && self.kept_weight > KEPT / 2 {
+        if self.kept.keep(item, place) {
             self.confirm_due = self.confirm_due.min(Instant::now());
         }
     }
@@ -458,35 +412,30 @@ impl Delivery {
         let known = expected.min(self.sent + 1);
         while self.out.front().is_some_and(|item| item.number() < known) {
             if let Some(item) = self.out.pop() {
-                self.keep(item);
+                self.keep(item, self.out.head().next());
             }
         }
         // It has less: what was acknowledged goes out again.
-        while self.kept.back().is_some_and(|item| item.number() >= expected) {
-            if let Some(item) = self.kept.pop_back() {
-                self.kept_weight -= item.weight;
-                self.out.wait_first(item);
-            }
+        while let Some(item) = self.kept.take_back(expected) {
+            self.out.wait_first(item);
         }
+        self.acknowledged = self.acknowledged.min(expected.saturating_sub(1));
         let first = self.out.first_waiting();
         if expected > first {
             // It counts higher than we ever did, which only a slot used by two could bring about.
-            self.renumber(first, expected);
+            self.renumber(first, expected).await;
         } else if expected < first {
-            // What it expects is no longer kept: a gap takes that number, and what is kept goes out again behind it.
-            while let Some(item) = self.kept.pop_back() {
-                self.out.wait_first(item);
-            }
-            self.kept_weight = 0;
-            self.renumber(self.out.first_waiting(), expected + 1);
-            let gap = self.out.item(expected, vec![gap(None, GapReason::UnknownCursor)]);
+            // What it expects is no longer kept: a gap takes that number, and what is kept goes out behind it.
+            let lost = self.kept.lost(expected);
+            self.renumber(first, expected + 1).await;
+            let gap = self.out.item(expected, vec![gap(lost, GapReason::StoreLost)]);
             self.out.wait_first(gap);
-            self.acknowledged = expected.saturating_sub(1);
+            self.sent = self.sent.min(expected.saturating_sub(1));
         }
     }
 
-    fn renumber(&mut self, was: u64, first: u64) {
-        self.out.renumber(was, first);
+    async fn renumber(&mut self, was: u64, first: u64) {
+        self.out.renumber(was, first).await;
         self.sent = self.sent.min(first.saturating_sub(1));
     }
 
@@ -499,8 +448,8 @@ impl Delivery {
 
     /// What was sent and may have to be sent again, in order.
     fn ahead(&self) -> Vec<Arc<Batch>> {
-        let items = self.kept.iter().chain(&self.sending);
-        items.map(|item| Arc::clone(&item.batch)).collect()
+        let sending = self.sending.iter().map(|item| Arc::clone(&item.batch));
+        self.kept.batches().chain(sending).collect()
     }
 
     /// What is due without anybody asking.
@@ -518,19 +467,25 @@ impl Delivery {
             self.out.sync().await;
         }
         self.out.settle(Duration::ZERO).await;
+        self.out.write_down_head().await;
     }
 
-    /// The time-out came while a call was under way: its batch goes back to where it was.
-    async fn abandon(&mut self, work: Work) {
-        // The call itself still has its patience; it ends with the store's answer or without one.
-        if let Ok(done) = tokio::time::timeout(Duration::from_secs(1), work).await {
-            self.handle(done).await;
-        } else {
-            self.unsend();
-            self.trouble.get_or_insert_with(|| Error::Unavailable {
-                source: "no answer in time".into(),
-            });
+    /// The time-out came while calls were under way: their batches go back to where they were.
+    async fn give_up(&mut self, mut calls: Calls) {
+        // The calls themselves still have their patience; they end with the store's answer or without one.
+        let end = Instant::now() + Duration::from_secs(1);
+        while !calls.is_idle() {
+            match tokio::time::timeout_at(end, calls.next()).await {
+                Ok(done) => self.handle(done, &mut calls).await,
+                Err(_) => {
+                    self.trouble.get_or_insert_with(|| Error::Unavailable {
+                        source: "no answer in time".into(),
+                    });
+                    break;
+                }
+            }
         }
+        self.take_back_sending();
     }
 
     /// Says what became of everything, and leaves what was not delivered where the next run finds it.

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use log_model::{GapReason, JobId, LogEvent, Owner, Recorded, Timestamp, WriterId};
-use stream_store::{Batch, Error as StoreError, LogStore, Writer};
+use log_model::{GapReason, JobId, Recorded, Timestamp, WriterId};
+use stream_store::{Batch, Error as StoreError, Known, LogStore, Writer};
 
 use crate::error::{Error, Result};
-use crate::spool::{self, Leftover, SpoolRecord};
+use crate::gaps::gap;
+use crate::spool::{self, Leftover, SpoolProgress, SpoolRecord};
 use crate::store::{is_passing, patiently};
 
 /// What became of the spools in a folder.
@@ -65,16 +66,33 @@ pub async fn flush(store: &Arc<dyn LogStore>, folder: &Path, job: Option<&JobId>
 /// Delivers one spool, and removes it. Returns how many entries it added.
 async fn deliver(store: &dyn LogStore, leftover: Leftover) -> Result<u64> {
     let header = leftover.header.clone();
-    let (job, mut leftover) = (header.job, Some(leftover));
-    if let Some(owner) = &header.owner {
-        reopen(store, &job, owner).await?;
-    }
-    let writer = match patiently(store.join(&job, &header.writer)).await {
+    let mut progress = leftover.progress();
+    let (mut kept, mut ahead) = next(Some(leftover)).await?;
+    let first = match &ahead {
+        Some(SpoolRecord::Batch { number, .. }) => progress.in_store(*number),
+        _ => 1,
+    };
+    let job = header.job;
+    let joining = async {
+        match header.owner {
+            None => patiently(store.join(&job, &header.writer)).await,
+            // A store that lost the job gets it back.
+            Some(owner) => {
+                let known = Known {
+                    highest: progress.head,
+                    resend_from: progress.head.next(),
+                    next: first,
+                    ..Known::nothing_written(owner, now())
+                };
+                patiently(store.rejoin(&job, &header.writer, &known, now())).await
+            }
+        }
+    };
+    let writer = match joining.await {
         Ok(writer) => writer,
         // Nothing more can be said in this job. A spool that says nothing is no loss; another stays, and is named.
         Err(error @ (StoreError::Ended | StoreError::Erased)) => {
-            let (mut kept, first) = next(leftover.take()).await?;
-            if matches!(first, None | Some(SpoolRecord::Closed { .. })) {
+            if matches!(ahead, None | Some(SpoolRecord::Closed { .. })) {
                 remove(&mut kept).await?;
                 return Ok(0);
             }
@@ -89,33 +107,39 @@ async fn deliver(store: &dyn LogStore, leftover: Leftover) -> Result<u64> {
         sent: 0,
     };
     let mut closed = None;
-    // How far the store's numbers lie below the file's, once a batch was missing between them.
-    let mut shift = 0;
-    loop {
-        let (kept, record) = next(leftover.take()).await?;
-        leftover = kept;
+    while let Some(record) = ahead {
         match record {
-            None => break,
-            Some(SpoolRecord::Closed { ending }) => closed = Some(ending),
+            SpoolRecord::Closed { ending } => closed = Some(ending),
             // The store has it.
-            Some(SpoolRecord::Batch { number, .. }) if number.saturating_sub(shift) < sender.writer.next => {}
-            Some(SpoolRecord::Batch { number, events, whole }) => {
-                if number.saturating_sub(shift) > sender.writer.next {
-                    sender.gap().await?;
-                    shift = number.saturating_sub(sender.writer.next);
+            SpoolRecord::Batch { number, .. } if progress.in_store(number) < sender.writer.next => {}
+            SpoolRecord::Batch { number, events, .. } => {
+                let missing = progress.in_store(number) - sender.writer.next;
+                if missing > 0 {
+                    // The store lost what it had acknowledged before the spool began: one gap takes the place of it
+                    // all. Said on disk first: whoever goes on from here must count as we do.
+                    progress.shift -= i64::try_from(missing - 1).unwrap_or(i64::MAX);
+                    kept = write_down(kept, progress).await?;
+                    sender.send(vec![gap(None, GapReason::StoreLost)]).await?;
                 }
                 if !events.is_empty() {
                     sender.send(events).await?;
                 }
-                if !whole {
-                    closed = None;
-                }
             }
         }
+        (kept, ahead) = next(kept).await?;
     }
-    if closed.is_none() {
-        // It was killed: what it held in memory is gone, and nobody can know how much that was.
-        sender.gap().await?;
+    let said_before = progress.last_word > 0 && progress.last_word < sender.writer.next;
+    if closed.is_none() && !said_before {
+        progress.last_word = sender.writer.next;
+        kept = write_down(kept, progress).await?;
+        let damaged = kept.as_ref().is_some_and(|leftover| leftover.reader.is_damaged());
+        // Killed, what it held in memory is gone, and nobody can know how much that was; nor what cannot be read.
+        let reason = if damaged {
+            GapReason::Damaged
+        } else {
+            GapReason::WriterKilled
+        };
+        sender.send(vec![gap(None, reason)]).await?;
     }
     if let Some(Some(ending)) = closed {
         match patiently(store.end(&job, ending, now())).await {
@@ -125,7 +149,7 @@ async fn deliver(store: &dyn LogStore, leftover: Leftover) -> Result<u64> {
     }
     patiently(store.leave(&job, &sender.writer, now())).await?;
     let sent = sender.sent;
-    remove(&mut leftover).await?;
+    remove(&mut kept).await?;
     Ok(sent)
 }
 
@@ -157,22 +181,12 @@ pub(crate) async fn bury_lapsed(
             writer: witness,
             sent: 0,
         };
-        sender.gap().await?;
+        sender.send(vec![gap(None, GapReason::WriterKilled)]).await?;
         patiently(store.leave(job, &sender.writer, now)).await?;
         let dead = patiently(store.join(job, slot)).await?;
         patiently(store.leave(job, &dead, now)).await?;
     }
     Ok(())
-}
-
-/// Opens the job again where a store lost it, and sees to it that it is nobody else's; any other answer is for the
-/// caller's next call to meet.
-async fn reopen(store: &dyn LogStore, job: &JobId, owner: &Owner) -> stream_store::Result<()> {
-    match patiently(store.job(job)).await? {
-        None => patiently(store.open(job, owner, now())).await.map(drop),
-        Some(record) if record.owner != *owner => Err(StoreError::OtherOwner),
-        Some(_) => Ok(()),
-    }
 }
 
 /// Sends batches one after the other under a slot.
@@ -217,20 +231,6 @@ impl Sender<'_> {
         self.sent += entries;
         Ok(())
     }
-
-    async fn gap(&mut self) -> stream_store::Result<()> {
-        let gap = LogEvent::Gap {
-            lines: None,
-            span: None,
-            reason: GapReason::WriterKilled,
-        };
-        self.send(vec![Recorded {
-            ts: now(),
-            phase: None,
-            event: gap,
-        }])
-        .await
-    }
 }
 
 /// Reads on, off the runtime's threads.
@@ -241,6 +241,16 @@ async fn next(leftover: Option<Leftover>) -> Result<(Option<Leftover>, Option<Sp
     blocking(move || {
         let record = leftover.reader.next_record()?;
         Ok((Some(leftover), record))
+    })
+    .await
+}
+
+/// Says on disk how the numbers stand to the store's.
+async fn write_down(leftover: Option<Leftover>, progress: SpoolProgress) -> Result<Option<Leftover>> {
+    let Some(mut leftover) = leftover else { return Ok(None) };
+    blocking(move || {
+        leftover.set_progress(progress)?;
+        Ok(Some(leftover))
     })
     .await
 }

@@ -38,9 +38,14 @@ mod batcher;
 mod spool;
 mod store;
 
+mod disk;
+mod gaps;
 mod outbox;
+mod tail;
 
+mod calls;
 mod delivery;
+mod kept;
 mod leftover;
 
 mod handle;
@@ -60,5 +65,5 @@ pub use crate::leftover::{Flushed, flush};
 pub use crate::recorder::{DISPLAY_LIMIT, QUIET, Recorder, RecorderOptions};
 pub use crate::run::{RunOptions, RunReport, run};
 pub use crate::screen::{Line, SCAN_LIMIT, Screen};
-pub use crate::spool::{SpoolHeader, SpoolReader, SpoolRecord};
+pub use crate::spool::{SpoolHeader, SpoolProgress, SpoolReader, SpoolRecord};
 pub use crate::store::StoreSource;

@@ -1,22 +1,25 @@
 //! What waits on disk while the store is away: a file of redacted text that outlives its process.
 //!
-//! The file is lines of JSON. A header says whose log it is and which writer's; a `batch` line announces how many lines
-//! of entries follow it, how long they are, and their sum; a `closed` line says that the writer ended by itself, and
-//! how the job was to end. Entries have the one JSON form they have everywhere. A file is locked while its process
+//! The file is lines of JSON. A header says whose log it is and which writer's; a `progress` line of fixed length, the
+//! only one that is ever written again, says how its numbers stand to the store's; a `batch` line announces how many
+//! lines of entries follow it, how long they are, and their sum; a `closed` line says that the writer ended by itself,
+//! and how the job was to end. Entries have the one JSON form they have everywhere. A file is locked while its process
 //! lives; one that can be locked belongs to nobody any more, and without a `closed` line its writer was killed.
+//!
+//! This file is the form; `file` is what is done with it on a disk.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+mod file;
 
-use log_model::{JobId, Owner, Phase, Recorded, WriterId};
-use rustix::fs::{FlockOperation, flock};
+use std::io::{self, BufRead};
+
+use log_model::{JobId, Owner, Phase, Recorded, Seq, WriterId};
 use serde::{Deserialize, Serialize};
 use stream_store::Ending;
 
+pub(crate) use self::file::{Leftover, Refused, SpoolFile, list};
+
 /// The form this code writes and reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// No line of a spool is longer: a batch line is some 100 bytes, an entry's text is bounded by the display limit.
 const LONGEST_LINE: usize = 1024 * 1024;
@@ -24,9 +27,6 @@ const LONGEST_LINE: usize = 1024 * 1024;
 /// No batch is longer, and none has more entries.
 const LONGEST_BATCH: u64 = 16 * 1024 * 1024;
 const MOST_ENTRIES: u32 = 65_536;
-
-/// Kept free under the limit for the word on what was lost, and for the last lines.
-pub(crate) const RESERVE: u64 = 2 * 1024 * 1024;
 
 /// Whose log a spool holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,46 @@ impl SpoolHeader {
             phase,
             writer,
         }
+    }
+}
+
+/// How a spool's numbers stand to the store's. Written down before anything is sent that depends on it, so that a
+/// delivery broken off anywhere is taken up by the next process as this one would have gone on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SpoolProgress {
+    /// The highest place the writer knows of in its job's log: a record rebuilt in a store that lost it begins above.
+    pub head: Seq,
+    /// What to add to a number in the file to get the number it has in the store.
+    pub shift: i64,
+    /// The number in the store of the word on lines that are missing at the end; 0 while it was not sent.
+    pub last_word: u64,
+}
+
+impl SpoolProgress {
+    /// A file's number as the store counts.
+    pub(crate) fn in_store(&self, number: u64) -> u64 {
+        number.saturating_add_signed(self.shift)
+    }
+
+    /// Always as long: it is written over what it was before.
+    fn line(&self) -> String {
+        let (head, shift, word) = (self.head.get(), self.shift, self.last_word);
+        format!("{{\"progress\":\"{head:020} {shift:+020} {word:020}\"}}\n")
+    }
+
+    fn read(line: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Line {
+            progress: String,
+        }
+        let line: Line = serde_json::from_slice(line.strip_suffix(b"\n")?).ok()?;
+        let mut words = line.progress.split(' ');
+        let progress = Self {
+            head: Seq::new(words.next()?.parse().ok()?).ok()?,
+            shift: words.next()?.parse().ok()?,
+            last_word: words.next()?.parse().ok()?,
+        };
+        words.next().is_none().then_some(progress)
     }
 }
 
@@ -108,6 +148,10 @@ pub struct SpoolReader<R> {
     input: R,
     line: Vec<u8>,
     over: bool,
+    damaged: bool,
+    progress: SpoolProgress,
+    /// Where the progress line stands.
+    progress_at: u64,
 }
 
 impl<R: BufRead> SpoolReader<R> {
@@ -120,17 +164,34 @@ impl<R: BufRead> SpoolReader<R> {
         read_line(&mut input, &mut line)?;
         let header = line
             .strip_suffix(b"\n")
-            .and_then(|line| serde_json::from_slice::<SpoolHeader>(line).ok());
-        Ok(header.filter(|header| header.spool == VERSION).map(|header| {
-            (
-                header,
-                Self {
-                    input,
-                    line,
-                    over: false,
-                },
-            )
+            .and_then(|line| serde_json::from_slice::<SpoolHeader>(line).ok())
+            .filter(|header| header.spool == VERSION);
+        let Some(header) = header else { return Ok(None) };
+        let progress_at = line.len() as u64;
+        read_line(&mut input, &mut line)?;
+        // Without it nobody can tell which of its batches the store has.
+        Ok(SpoolProgress::read(&line).map(|progress| {
+            let reader = Self {
+                input,
+                line,
+                over: false,
+                damaged: false,
+                progress,
+                progress_at,
+            };
+            (header, reader)
         }))
+    }
+
+    /// How the numbers stood to the store's when the file was opened.
+    pub fn progress(&self) -> SpoolProgress {
+        self.progress
+    }
+
+    /// Whether reading ended before the end, at something that is not as it was written. A record that the end cuts off
+    /// is no damage: whoever wrote it was stopped there.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged
     }
 
     /// The next record; none at the end, and after anything that is not as it was written.
@@ -149,11 +210,13 @@ impl<R: BufRead> SpoolReader<R> {
         match announced {
             None => {
                 self.over = true;
+                self.damaged = self.line.ends_with(b"\n");
                 Ok(None)
             }
             Some(Announced::Closed(ClosedLine { closed })) => Ok(Some(SpoolRecord::Closed { ending: closed.ending })),
             Some(Announced::Batch(batch)) if batch.bytes > LONGEST_BATCH || batch.entries > MOST_ENTRIES => {
                 self.over = true;
+                self.damaged = true;
                 Ok(None)
             }
             Some(Announced::Batch(batch)) => {
@@ -164,6 +227,7 @@ impl<R: BufRead> SpoolReader<R> {
                 // A batch that is not whole was the last thing its process did, or the disk's doing: what can be
                 // read of it is used, and nothing after it is trusted.
                 self.over = !whole;
+                self.damaged = !whole && self.line.ends_with(b"\n");
                 Ok(Some(SpoolRecord::Batch {
                     number: batch.batch,
                     events,
@@ -194,7 +258,7 @@ impl<R: BufRead> SpoolReader<R> {
 /// Reads back an entry this module wrote.
 #[expect(
     clippy::disallowed_methods,
-    reason = "only `SpoolFile::append` writes here, and it writes entries whose text is safe by its type"
+    reason = "only `SpoolFile::append` writes there, and it writes entries whose text is safe by its type"
 )]
 fn trusted(line: &[u8]) -> Result<Recorded, log_model::entry::DecodeError> {
     log_model::entry::decode_trusted_recorded(line)
@@ -222,220 +286,4 @@ impl Sum {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
         }
     }
-}
-
-/// Why a batch could not be written.
-#[derive(Debug)]
-pub(crate) enum Refused {
-    /// It would go beyond the limit.
-    Full,
-    /// The disk says no.
-    Disk(io::Error),
-}
-
-/// A spool being written by this process. Every method blocks.
-#[derive(Debug)]
-pub(crate) struct SpoolFile {
-    path: PathBuf,
-    file: File,
-    /// Reads back what is not in memory.
-    reader: SpoolReader<BufReader<File>>,
-    /// Where reading goes on, when that is not where it stopped.
-    read_from: Option<u64>,
-    header_len: u64,
-    len: u64,
-    limit: u64,
-    synced: u64,
-}
-
-impl SpoolFile {
-    /// Makes the file and locks it. The folder is made too, for this user only.
-    pub(crate) fn create(folder: &Path, header: &SpoolHeader, limit: u64) -> io::Result<Self> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let path = folder.join(format!("{}.{}.spool", header.job, header.writer));
-        let mut file = OpenOptions::new()
-            .create_new(true)
-            .append(true)
-            .read(true)
-            .mode(0o600)
-            .open(&path)?;
-        // Waits for one who looks at every spool in the folder and has this one open: it lets go of an empty one.
-        flock(&file, FlockOperation::LockExclusive)?;
-        let mut line = serde_json::to_vec(header)?;
-        line.push(b'\n');
-        file.write_all(&line)?;
-        let header_len = line.len() as u64;
-        let reader = SpoolReader {
-            input: BufReader::new(File::open(&path)?),
-            line: Vec::new(),
-            over: false,
-        };
-        let read_from = Some(header_len);
-        Ok(Self {
-            path,
-            file,
-            reader,
-            read_from,
-            header_len,
-            len: header_len,
-            limit,
-            synced: 0,
-        })
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Appends a batch. `reserved` may use what is kept free for the end.
-    pub(crate) fn append(&mut self, number: u64, events: &[Recorded], reserved: bool) -> Result<(), Refused> {
-        let mut entries = Vec::new();
-        for event in events {
-            event.write_json(&mut entries);
-            entries.push(b'\n');
-        }
-        let mut sum = Sum::default();
-        sum.add(&entries);
-        let announced = BatchLine {
-            batch: number,
-            entries: u32::try_from(events.len()).unwrap_or(u32::MAX),
-            bytes: entries.len() as u64,
-            sum: format!("{:016x}", sum.0),
-        };
-        let mut record = serde_json::to_vec(&announced).map_err(|error| Refused::Disk(error.into()))?;
-        record.push(b'\n');
-        record.extend_from_slice(&entries);
-        let room = if reserved {
-            self.limit.saturating_add(RESERVE)
-        } else {
-            self.limit
-        };
-        if self.len + record.len() as u64 > room {
-            return Err(Refused::Full);
-        }
-        self.write(&record).map_err(Refused::Disk)
-    }
-
-    /// Writes all of it or, as far as the disk allows, none of it.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self.file.write_all(bytes) {
-            Ok(()) => {
-                self.len += bytes.len() as u64;
-                Ok(())
-            }
-            Err(error) => {
-                // Half a record at the end would hide what may follow it.
-                let _ = self.file.set_len(self.len);
-                Err(error)
-            }
-        }
-    }
-
-    /// What was appended so far is in memory as well: reading goes on behind it.
-    pub(crate) fn skip_to_end(&mut self) {
-        self.read_from = Some(self.len);
-    }
-
-    /// The next batch that is not in memory, and whether it is all there and as it was written.
-    pub(crate) fn read(&mut self) -> io::Result<Option<(u64, Vec<Recorded>, bool)>> {
-        if let Some(at) = self.read_from.take() {
-            self.reader.input.seek(SeekFrom::Start(at))?;
-            self.reader.over = false;
-        }
-        Ok(match self.reader.next_record()? {
-            Some(SpoolRecord::Batch { number, events, whole }) => Some((number, events, whole)),
-            _ => None,
-        })
-    }
-
-    /// Makes what is written survive the machine.
-    pub(crate) fn sync(&mut self) -> io::Result<()> {
-        if self.synced != self.len {
-            self.file.sync_data()?;
-            self.synced = self.len;
-        }
-        Ok(())
-    }
-
-    /// Everything was delivered: only the header stays.
-    pub(crate) fn reset(&mut self) -> io::Result<()> {
-        self.file.set_len(self.header_len)?;
-        self.len = self.header_len;
-        self.skip_to_end();
-        Ok(())
-    }
-
-    /// The writer ends by itself and leaves this file for later.
-    pub(crate) fn close(&mut self, ending: Option<Ending>) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&ClosedLine {
-            closed: Closing { ending },
-        })?;
-        line.push(b'\n');
-        self.write(&line)?;
-        self.sync()
-    }
-
-    /// Everything was delivered and said: the file goes.
-    pub(crate) fn remove(self) -> io::Result<()> {
-        std::fs::remove_file(&self.path)
-    }
-}
-
-/// A spool whose process is gone; locked, so that only one process delivers it.
-#[derive(Debug)]
-pub(crate) struct Leftover {
-    pub(crate) path: PathBuf,
-    pub(crate) header: SpoolHeader,
-    pub(crate) reader: SpoolReader<BufReader<File>>,
-    /// Keeps the lock.
-    _lock: File,
-}
-
-impl Leftover {
-    /// Takes a spool over; none when its process lives, another one delivers it, or it is no spool. Blocks.
-    pub(crate) fn take(path: &Path) -> io::Result<Option<Self>> {
-        let lock = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-            return Ok(None);
-        }
-        // Between opening and locking, the one who held it may have delivered and removed it.
-        if lock.metadata()?.nlink() == 0 {
-            return Ok(None);
-        }
-        let found = SpoolReader::open(BufReader::new(File::open(path)?))?;
-        Ok(found.map(|(header, reader)| Self {
-            path: path.to_owned(),
-            header,
-            reader,
-            _lock: lock,
-        }))
-    }
-
-    /// Removes the file.
-    pub(crate) fn remove(&self) -> io::Result<()> {
-        std::fs::remove_file(&self.path)
-    }
-}
-
-/// The spools in a folder, oldest first; none when there is no folder. Blocks.
-pub(crate) fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let found = match std::fs::read_dir(folder) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let mut spools = Vec::new();
-    for entry in found {
-        let entry = entry?;
-        if entry.path().extension().is_some_and(|extension| extension == "spool") {
-            let made = entry.metadata().and_then(|metadata| metadata.modified()).ok();
-            spools.push((made, entry.path()));
-        }
-    }
-    spools.sort();
-    Ok(spools.into_iter().map(|(_, path)| path).collect())
 }

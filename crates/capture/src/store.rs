@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use log_model::WriterId;
 use stream_store::{Error, LogStore, Result};
+use tokio::time::Instant;
 
 /// How long one call to the store may take. After that nobody knows whether it happened, and it is made again.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
@@ -70,4 +72,45 @@ pub(crate) fn is_passing(error: &Error) -> bool {
         error,
         Error::Ended | Error::Erased | Error::OtherOwner | Error::Setting { .. }
     )
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The pauses between attempts while the store does not answer: longer each time, up to a limit.
+#[derive(Debug)]
+pub(crate) struct Pauses {
+    until: Instant,
+    next: Duration,
+    /// Many writers that lost the same store should not come back in step.
+    spread: f64,
+}
+
+impl Pauses {
+    /// For a writer; no pause yet.
+    pub(crate) fn new(writer: &WriterId) -> Self {
+        let last = writer.as_str().bytes().next_back().unwrap_or(0);
+        Self {
+            until: Instant::now(),
+            next: FIRST_PAUSE,
+            spread: 1.0 + f64::from(last % 16) / 64.0,
+        }
+    }
+
+    /// When the next attempt is due.
+    pub(crate) fn until(&self) -> Instant {
+        self.until
+    }
+
+    /// An attempt failed.
+    pub(crate) fn pause(&mut self) {
+        self.until = Instant::now() + self.next.mul_f64(self.spread);
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
+    }
+
+    /// The store answered.
+    pub(crate) fn over(&mut self) {
+        self.until = Instant::now();
+        self.next = FIRST_PAUSE;
+    }
 }

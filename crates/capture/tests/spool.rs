@@ -13,7 +13,8 @@ fn read(bytes: &[u8]) -> Option<(SpoolHeader, Vec<SpoolRecord>)> {
 }
 
 /// The form on disk; a change of it needs a new number in the header.
-const GOLDEN: &str = r#"{"spool":1,"job":"build-42","owner":{"kind":"user","id":"user_ana"},"phase":"install","writer":"w0123456789abcdef"}
+const GOLDEN: &str = r#"{"spool":2,"job":"build-42","owner":{"kind":"user","id":"user_ana"},"phase":"install","writer":"w0123456789abcdef"}
+{"progress":"00000000000000000815 -0000000000000000002 00000000000000000000"}
 {"batch":7,"entries":1,"bytes":61,"sum":"e7b7e90c1632c7a1"}
 {"kind":"line","ts":1000,"source":"stdout","text":"added 3"}
 {"closed":{"ending":{"outcome":"succeeded","exit_code":0}}}
@@ -34,6 +35,40 @@ fn the_form_on_disk_is_read() {
 }
 
 #[test]
+fn how_its_numbers_stand_to_the_stores_is_read() {
+    let (_, reader) = SpoolReader::open(GOLDEN.as_bytes())
+        .expect("memory can be read")
+        .expect("it has a header");
+    let progress = reader.progress();
+    assert_eq!((progress.head.get(), progress.shift, progress.last_word), (815, -2, 0));
+    // Without it nobody can tell what the store has: such a file is no spool.
+    assert!(read(GOLDEN.replace("{\"progress\"", "{\"progres\"").as_bytes()).is_none());
+}
+
+#[test]
+fn an_end_that_is_cut_off_is_told_from_damage() {
+    let check = |text: &[u8], damaged: bool| {
+        let (_, mut reader) = SpoolReader::open(text)
+            .expect("memory can be read")
+            .expect("it has a header");
+        while reader.next_record().expect("memory can be read").is_some() {}
+        assert_eq!(reader.is_damaged(), damaged, "{}", String::from_utf8_lossy(text));
+    };
+    check(GOLDEN.as_bytes(), false);
+    let body = GOLDEN.find("{\"batch\"").expect("there is a batch");
+    for end in body..GOLDEN.len() {
+        check(&GOLDEN.as_bytes()[..end], false);
+    }
+    for (what, with) in [
+        ("added 3", "added 4"),
+        ("{\"batch\"", "#\"batch\""),
+        ("{\"kind\":\"line", "#\"kind\":\"line"),
+    ] {
+        check(GOLDEN.replace(what, with).as_bytes(), true);
+    }
+}
+
+#[test]
 fn a_file_cut_anywhere_gives_what_came_before_the_cut() {
     let whole = read(GOLDEN.as_bytes()).expect("it has a header").1;
     for end in 0..GOLDEN.len() {
@@ -46,7 +81,7 @@ fn a_file_cut_anywhere_gives_what_came_before_the_cut() {
 #[test]
 fn a_file_of_another_form_is_left_alone() {
     assert!(read(b"").is_none());
-    assert!(read(GOLDEN.replace("\"spool\":1", "\"spool\":2").as_bytes()).is_none());
+    assert!(read(GOLDEN.replace("\"spool\":2", "\"spool\":1").as_bytes()).is_none());
     assert!(read(b"{}\n").is_none());
 }
 

@@ -97,11 +97,13 @@ word_enum!(
 
 word_enum!(
     /// Why lines are missing.
-    GapReason, "a gap's reason", "spool_full, writer_killed, store_lost, unknown_cursor or archive_missing" {
+    GapReason, "a gap's reason", "spool_full, writer_killed, damaged, store_lost, unknown_cursor or archive_missing" {
         /// The store was away and the local spool was full or could not be written.
         SpoolFull = "spool_full",
         /// A writer ended without a word, and its spool is gone.
         WriterKilled = "writer_killed",
+        /// What waited on the writer's disk did not read back as it was written.
+        Damaged = "damaged",
         /// The store lost what it had acknowledged, and the writer no longer had all of it. What was archived is not
         /// missing.
         StoreLost = "store_lost",

@@ -120,6 +120,15 @@ impl RedisServer {
         self.running().resume();
     }
 
+    /// Makes a replica a primary, now and whenever it is started again.
+    pub fn promote(&mut self) {
+        assert!(
+            !self.command(&["REPLICAOF", "NO", "ONE"]).is_error(),
+            "any server can be a primary"
+        );
+        self.options.settings.retain(|(name, _)| name != "replicaof");
+    }
+
     /// Its process id.
     pub fn process_id(&self) -> u32 {
         self.running().id()

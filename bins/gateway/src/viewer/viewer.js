@@ -52,6 +52,7 @@ const OUTCOMES = {
 const GAPS = {
   spool_full: "the log store was away, and the room for waiting lines was full",
   writer_killed: "the program that was writing the log was stopped in the middle",
+  damaged: "the disk where lines waited gave them back damaged",
   store_lost: "the log store lost what it held, and the writer no longer had all of it",
   unknown_cursor: "the log store lost its most recent part",
   archive_missing: "a part of the archive could not be found",

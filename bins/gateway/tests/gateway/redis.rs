@@ -82,7 +82,8 @@ async fn after_a_fail_over_viewers_forget_what_was_lost_and_get_it_again() {
     watching.expect("hello").await;
     assert_eq!(watching.ids_through(3).await, [1, 2, 3]);
 
-    road.lead_to(at(&replica));
+    road.retarget(at(&replica));
+    road.cut();
     // The first tries may meet the cut connections; asking again is safe.
     let again = within(async {
         loop {

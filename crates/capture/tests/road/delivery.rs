@@ -293,6 +293,119 @@ async fn a_batch_that_is_on_its_way_when_the_spool_is_used_waits_there_too() {
     );
 }
 
+/// Puts a spool in the folder whose first batch is not the store's first: what came before was lost.
+fn leave_a_spool(place: &Place, numbers: std::ops::Range<usize>, closed: &str) -> PathBuf {
+    let mut text = r#"{"spool":2,"job":"build-42","owner":{"kind":"user","id":"user_ana"},"phase":null,"writer":"w0123456789abcdef"}
+{"progress":"00000000000000000000 +0000000000000000000 00000000000000000000"}
+"#
+    .to_owned();
+    for number in numbers {
+        let entry =
+            format!("{{\"kind\":\"line\",\"ts\":1000,\"source\":\"stdout\",\"text\":\"line number {number}\"}}\n");
+        let sum = entry.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+            (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+        });
+        let bytes = entry.len();
+        text += &format!("{{\"batch\":{number},\"entries\":1,\"bytes\":{bytes},\"sum\":\"{sum:016x}\"}}\n{entry}");
+    }
+    std::fs::create_dir_all(place.spools()).expect("a folder can be made");
+    let path = place.spools().join("build-42.w0123456789abcdef.spool");
+    std::fs::write(&path, text + closed).expect("it can be written");
+    path
+}
+
+const CLOSED: &str = "{\"closed\":{\"ending\":null}}\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_whose_beginning_the_store_lost_is_delivered_once_however_often_it_is_broken_off() {
+    for broken_off_at in 0..4 {
+        let place = Place::new();
+        leave_a_spool(&place, 5..8, CLOSED);
+        // The store knows the writer, but none of its batches.
+        let owner = Owner::user(OwnerId::new("user_ana").expect("it is an owner"));
+        let writer = "w0123456789abcdef".parse().expect("it is an id");
+        let opened = place
+            .store
+            .open(&place.job, &owner, log_model::Timestamp::from_millis(1));
+        opened.await.expect("it answers");
+        place.store.join(&place.job, &writer).await.expect("it answers");
+        // Not answered in time, and then not at all: the next attempt is another process's.
+        let unanswered = std::iter::repeat_n(None, broken_off_at).chain([Some(Fault::After), Some(Fault::Taken)]);
+        place.store.plan(unanswered);
+        let first = flush(&place.as_store(), &place.spools(), None)
+            .await
+            .expect("it answers");
+        assert_eq!((first.delivered, first.left.len()), (0, 1), "{first:?}");
+        place.store.heal();
+        flush(&place.as_store(), &place.spools(), None)
+            .await
+            .expect("it answers");
+        let expected = [
+            "gap None store_lost",
+            "stdout: line number 5",
+            "stdout: line number 6",
+            "stdout: line number 7",
+        ];
+        assert_eq!(
+            place.store.texts(&place.job).await,
+            expected,
+            "broken off at {broken_off_at}"
+        );
+        assert_eq!(place.spool_files(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_writers_gap_is_said_once_however_often_its_spool_is_broken_off() {
+    let place = Place::new();
+    leave_a_spool(&place, 1..3, "");
+    place.store.plan([None, None, Some(Fault::After), Some(Fault::Taken)]);
+    let first = flush(&place.as_store(), &place.spools(), None)
+        .await
+        .expect("it answers");
+    assert_eq!(first.left.len(), 1, "{first:?}");
+    place.store.heal();
+    flush(&place.as_store(), &place.spools(), None)
+        .await
+        .expect("it answers");
+    let expected = [
+        "stdout: line number 1",
+        "stdout: line number 2",
+        "gap None writer_killed",
+    ];
+    assert_eq!(place.store.texts(&place.job).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_that_is_damaged_in_the_middle_says_so() {
+    let place = Place::new();
+    let path = leave_a_spool(&place, 1..5, CLOSED);
+    let held = std::fs::read_to_string(&path).expect("it can be read");
+    std::fs::write(&path, held.replace("line number 3", "line Number 3")).expect("it can be written");
+    flush(&place.as_store(), &place.spools(), None)
+        .await
+        .expect("it answers");
+    let texts = place.store.texts(&place.job).await;
+    assert_eq!(texts[..2], ["stdout: line number 1", "stdout: line number 2"]);
+    assert_eq!(texts.last().map(String::as_str), Some("gap None damaged"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_no_spool_is_named_and_stays() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.spools()).expect("a folder can be made");
+    let path = place.spools().join("build-42.w1.spool");
+    std::fs::write(&path, "{\"spool\":1}\n").expect("it can be written");
+    let flushed = flush(&place.as_store(), &place.spools(), None)
+        .await
+        .expect("it answers");
+    assert!(
+        matches!(&flushed.left[..], [(left, capture::Error::Spool(_))] if *left == path),
+        "{flushed:?}"
+    );
+    assert!(path.exists());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_left_for_a_job_that_is_somebody_elses_now_stays_and_is_named() {
     let place = Place::new();
