@@ -224,10 +224,16 @@ impl<T> Gate<T> {
     /// Reports the keywords that hold the gram that stands at `at`, until `found` says that it has seen enough.
     #[inline]
     fn look(&self, text: &[u8], at: usize, found: &mut impl FnMut(usize, &T) -> bool) -> bool {
-        let Some(gram) = text.get(at..at + 4) else {
-            return false;
-        };
-        let gram = u32::from_le_bytes(gram.try_into().expect("four bytes were asked for")) | FOLD;
+        // A short keyword may end the text; what stands behind it is then zero, for whom nothing is required there.
+        let gram = match text.get(at..at + 4) {
+            Some(gram) => u32::from_le_bytes(gram.try_into().expect("four bytes were asked for")),
+            None => text
+                .get(at..)
+                .unwrap_or_default()
+                .iter()
+                .rev()
+                .fold(0, |gram, byte| gram << 8 | u32::from(*byte)),
+        } | FOLD;
         let (word, bit) = in_sieve(gram);
         if self.sieve[word] >> bit & 1 == 0 {
             return false;
@@ -324,9 +330,7 @@ mod tests {
         let mut places = Vec::new();
         for keyword in keywords {
             for at in 0..text.len() {
-                // A keyword of three or four bytes is looked for together with what follows it.
-                let followed = keyword.literal.len() > 4 || at + keyword.literal.len() < text.len();
-                if followed && keyword.stands_at(text, at) {
+                if keyword.stands_at(text, at) {
                     places.push((at, keyword.means));
                 }
             }
