@@ -225,8 +225,11 @@ impl Engine {
                 }
                 Means::Name => names::find(text, at, &mut scratch.names, spans),
                 Means::Address => {
-                    if scratch.at_sign.follows(text, at) {
-                        address::find(text, at, spans);
+                    if text[at..].starts_with(b"://") && !scratch.at_sign.follows(text, at) {
+                        return;
+                    }
+                    address::find(text, at, spans);
+                    if text[at] == b':' {
                         for (index, scheme) in &self.of_a_user {
                             if let Some(at) = at.checked_sub(*scheme) {
                                 self.check(*index, text, at, &mut scratch.runs, spans);

@@ -78,6 +78,8 @@ pub(crate) struct Seen {
     judged: [(usize, usize, Option<Strength>); 8],
     /// Where a long value that was not secret ends.
     dull: usize,
+    /// Where a long value that was hidden ends: no name inside it matters any more.
+    hidden: usize,
     /// What the text leaves open for the lines after it.
     pub(crate) open: Option<Open>,
 }
@@ -115,7 +117,9 @@ pub(crate) enum Stops {
 }
 
 impl Stops {
-    fn bytes(self) -> &'static [u8] {
+    const ALL: [Self; 4] = [Self::Nothing, Self::Query, Self::Text, Self::Quotes];
+
+    const fn bytes(self) -> &'static [u8] {
         match self {
             Self::Nothing => b"",
             Self::Quotes => b"\"'`",
@@ -124,6 +128,30 @@ impl Stops {
         }
     }
 }
+
+/// For every byte, a bit for each kind of [`Stops`] that it is one of, white space for all of them.
+static STOPS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut kind = 0;
+    while kind < Stops::ALL.len() {
+        let stops = Stops::ALL[kind];
+        let bytes = stops.bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            table[bytes[at] as usize] |= 1 << stops as u8;
+            at += 1;
+        }
+        kind += 1;
+    }
+    let mut byte = 0;
+    while byte < 256 {
+        if (byte as u8).is_ascii_whitespace() {
+            table[byte] = 0b1111;
+        }
+        byte += 1;
+    }
+    table
+};
 
 impl Seen {
     fn strength(&mut self, text: &[u8], start: usize, end: usize) -> Option<Strength> {
@@ -143,7 +171,7 @@ impl Seen {
         if start <= from && from < end {
             return end;
         }
-        let end = token_end(text, from, stops.bytes());
+        let end = token_end(text, from, stops);
         self.tokens[stops as usize] = (from, end);
         end
     }
@@ -166,7 +194,7 @@ impl Seen {
 pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
     // Where a space is part of the keyword, the name begins behind it.
     let at = at + usize::from(text[at] == b' ');
-    if seen.start <= at && at < seen.end {
+    if seen.start <= at && at < seen.end || at < seen.hidden {
         return;
     }
     let mut start = at;
@@ -442,6 +470,16 @@ pub(crate) fn rule_of(strength: Strength) -> u16 {
 fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &mut Seen, spans: &mut Spans) {
     let mut range = range;
     let strength = name.strength;
+    // Of a long value without white space, every name in it would judge the rest: after the first, a short look must do.
+    let dull = range.len() > 4 * value::JUDGED && range.end == seen.dull;
+    if dull {
+        // A name of its own stands first, which is the one that counts.
+        let head = &text[range.start..range.start + 24];
+        let word = head.iter().take_while(|byte| in_name(**byte)).count();
+        if word > 1 && matches!(head.get(word), Some(b'=' | b':')) {
+            return;
+        }
+    }
     // `Bearer abc`: the scheme stays.
     for scheme in [&b"bearer "[..], b"basic ", b"token ", b"apikey "] {
         if text.len() >= range.start + scheme.len()
@@ -449,7 +487,7 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         {
             range.start += scheme.len();
             if range.end <= range.start {
-                range.end = token_end(text, range.start, b"\"'`,;<>)}]");
+                range.end = token_end(text, range.start, Stops::Text);
             }
         }
     }
@@ -476,18 +514,8 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
     {
         return;
     }
-    // Of a long value without white space, every name in it would judge the rest: after the first, a short look must do.
     let long = value.len() > 4 * value::JUDGED;
-    let value = if long && range.end == seen.dull {
-        // A name of its own stands first, which is the one that counts.
-        let word = value[..24].iter().take_while(|byte| in_name(**byte)).count();
-        if word > 1 && matches!(value[word], b'=' | b':') {
-            return;
-        }
-        &value[..24]
-    } else {
-        value
-    };
+    let value = if long && dull { &value[..24] } else { value };
     // A variable of the environment is set to a value and to nothing else, however plain the value looks.
     let set =
         written == Written::Assigned || written == Written::Quoted && range.start >= 2 && text[range.start - 2] == b'=';
@@ -513,6 +541,9 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         || plainly && value::is_secret(value, Strength::Password, Written::Assigned)
         || word.ends_with(b"auth") && crate::header::is_basic(value)
     {
+        if long {
+            seen.hidden = range.end;
+        }
         spans.push(range, rule_of(strength));
     } else if long {
         seen.dull = range.end;
@@ -520,11 +551,11 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
 }
 
 /// Where a bare value ends: at white space, at one of `stops`, or at an escaped newline or quote.
-fn token_end(text: &[u8], from: usize, stops: &[u8]) -> usize {
+fn token_end(text: &[u8], from: usize, stops: Stops) -> usize {
     let mut at = from;
     while at < text.len() {
         let byte = text[at];
-        if byte.is_ascii_whitespace() || stops.contains(&byte) {
+        if STOPS[usize::from(byte)] >> stops as u8 & 1 == 1 {
             break;
         }
         if byte == b'\\' && matches!(text.get(at + 1), Some(b'n' | b'r' | b'"' | b'\'')) {

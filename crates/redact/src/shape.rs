@@ -67,22 +67,40 @@ impl Classes {
 /// Keywords may repeat inside one run (`eyJeyJeyJ…`), and each would measure the rest of it: remembering the end makes the
 /// whole line linear. Two runs of one shape must not push each other out, hence the ordinal.
 #[derive(Default)]
-pub(crate) struct Runs(Vec<(usize, usize)>);
+pub(crate) struct Runs {
+    ends: Vec<(usize, usize)>,
+    /// A stretch of base64: where it begins, and up to where it is known to go on.
+    blob: (usize, usize),
+}
 
 const ORDINALS: usize = 4;
 
 impl Runs {
     /// Forgets the text measured before.
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.ends.clear();
+        self.blob = (0, 0);
+    }
+
+    /// Whether a place is in the middle of a long run of base64.
+    fn is_in_blob(&mut self, text: &[u8], at: usize) -> bool {
+        let blob = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+        let (begin, known) = self.blob;
+        // Of what was read before, nothing is read again; of anything else, as much as says that the run is long.
+        let from = if begin < known && known <= at { known } else { at.saturating_sub(BLOB) };
+        let from = from.max(at.saturating_sub(BLOB));
+        let back = text[from..at].iter().rev().take_while(|byte| blob(byte)).count();
+        let begin = if back == at - from && from == known && begin < known { begin } else { at - back };
+        self.blob = (begin, at);
+        at - begin >= BLOB
     }
 
     fn end(&mut self, classes: &Classes, class: u8, ordinal: usize, text: &[u8], from: usize) -> usize {
         let slot = usize::from(class) * ORDINALS + ordinal.min(ORDINALS - 1);
-        if self.0.len() <= slot {
-            self.0.resize(slot + 1, (1, 0));
+        if self.ends.len() <= slot {
+            self.ends.resize(slot + 1, (1, 0));
         }
-        let (start, end) = self.0[slot];
+        let (start, end) = self.ends[slot];
         if start <= from && from < end {
             return end;
         }
@@ -91,7 +109,7 @@ impl Runs {
             .iter()
             .position(|byte| !set.holds(*byte))
             .map_or(text.len(), |length| from + length);
-        self.0[slot] = (from, end);
+        self.ends[slot] = (from, end);
         end
     }
 }
@@ -325,9 +343,7 @@ impl Shape {
                 }
             }
         }
-        // Not in the middle of a long run of base64.
-        let blob = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-        if self.chance && at >= BLOB && text[at - BLOB..at].iter().all(blob) {
+        if self.chance && runs.is_in_blob(text, at) {
             return None;
         }
         let mut here = at;
