@@ -51,6 +51,23 @@ impl Place {
         }
     }
 
+    fn wait_until_said(&self, lines: &[&str]) {
+        let began = Instant::now();
+        let is_said = |entries: &[Recorded], line: &str| {
+            entries
+                .iter()
+                .any(|entry| matches!(&entry.event, LogEvent::Line { text, .. } if text.as_str() == line))
+        };
+        loop {
+            let (_, entries) = self.log();
+            if lines.iter().all(|line| is_said(&entries, line)) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "{lines:?} do not come");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// The job's state and everything in its log.
     fn log(&self) -> (State, Vec<Recorded>) {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -126,6 +143,8 @@ fn a_job_of_several_commands(place: &Place) {
     let mut web = place.start("web", &server("web", 3));
     place.wait_for("api");
     place.wait_for("web");
+    // The end waits for commands that have reached the store, and for no others.
+    place.wait_until_said(&["api listens", "web listens"]);
 
     let ended = place
         .program("end")
@@ -133,7 +152,6 @@ fn a_job_of_several_commands(place: &Place) {
         .output()
         .expect("it runs");
     assert!(ended.status.success(), "{ended:?}");
-    // A command that has just begun may not have reached the store yet; if one has, the end waits for it.
     std::fs::write(place.file("stop"), "").expect("it can be written");
     assert_eq!(api.wait().expect("it ends").code(), Some(0));
     assert_eq!(web.wait().expect("it ends").code(), Some(3));

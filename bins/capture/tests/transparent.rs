@@ -473,3 +473,32 @@ fn what_a_quiet_run_keeps_is_everything_but_its_exit() {
     assert_eq!(output, b"");
     assert_eq!(child.wait().expect("it ends").code(), Some(2));
 }
+
+/// The same command, started by somebody who ignores a signal, as `nohup` does.
+fn ignoring(signal: &str, command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &format!("trap '' {signal}; exec \"$@\""), "sh"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
+}
+
+#[test]
+fn a_signal_that_was_ignored_before_stays_ignored() {
+    for signal in ["HUP", "INT", "USR1", "TSTP"] {
+        let place = Place::new();
+        let script = format!("kill -{signal} $$; echo still here; exit 4");
+        let command = ["sh", "-c", &script];
+        let ours = finish(ignoring(signal, &place.through_us(&[], &command)), b"");
+        let bare = finish(ignoring(signal, &bare(&command)), b"");
+        assert_eq!(status(&bare), status(&ours), "{signal}: {ours:?}");
+        assert!(ours.stdout == bare.stdout && bare.stdout == b"still here\n", "{signal}");
+    }
+}

@@ -408,10 +408,10 @@ fn read_keys(stop: &AtomicBool, keys: &mpsc::Sender<Vec<u8>>) {
 /// The signals that are passed on to the child.
 pub(crate) struct Signals {
     listening: Vec<(Signal, tokio::signal::unix::Signal)>,
-    window: tokio::signal::unix::Signal,
-    stop: tokio::signal::unix::Signal,
+    window: Option<tokio::signal::unix::Signal>,
+    stop: Option<tokio::signal::unix::Signal>,
     /// Never asked: a spool that may not grow is an error of a write, and must not end us.
-    _file_too_large: tokio::signal::unix::Signal,
+    _file_too_large: Option<tokio::signal::unix::Signal>,
 }
 
 /// What came.
@@ -424,6 +424,9 @@ pub(crate) enum Heard {
 
 impl Signals {
     /// Listens from now on. From then on none of them ends this process by itself.
+    ///
+    /// A signal that this process was started to ignore, as `nohup` does with HUP, stays ignored, because the child is to
+    /// inherit that: listening would put an end to it.
     pub(crate) fn listen() -> Result<Self> {
         let failed = |source| Error::System {
             what: "signals",
@@ -437,16 +440,21 @@ impl Signals {
             (Signal::USR1, SignalKind::user_defined1()),
             (Signal::USR2, SignalKind::user_defined2()),
         ];
-        let listening = kinds
-            .into_iter()
-            .map(|(which, kind)| Ok((which, signal(kind)?)))
-            .collect::<io::Result<_>>()
-            .map_err(failed)?;
+        let ignored = ignored();
+        let unless_ignored = |which: Signal, kind: SignalKind| {
+            let is_ignored = ignored >> (which.as_raw() - 1) & 1 == 1;
+            (!is_ignored).then(|| signal(kind)).transpose().map_err(failed)
+        };
+        let mut listening = Vec::with_capacity(kinds.len());
+        for (which, kind) in kinds {
+            listening.extend(unless_ignored(which, kind)?.map(|listener| (which, listener)));
+        }
+        let raw = |which: Signal| unless_ignored(which, SignalKind::from_raw(which.as_raw()));
         Ok(Self {
             listening,
-            window: signal(SignalKind::window_change()).map_err(failed)?,
-            stop: signal(SignalKind::from_raw(Signal::TSTP.as_raw())).map_err(failed)?,
-            _file_too_large: signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map_err(failed)?,
+            window: unless_ignored(Signal::WINCH, SignalKind::window_change())?,
+            stop: raw(Signal::TSTP)?,
+            _file_too_large: raw(Signal::XFSZ)?,
         })
     }
 
@@ -458,11 +466,26 @@ impl Signals {
                     return std::task::Poll::Ready(Heard::PassOn(*which));
                 }
             }
-            if self.stop.poll_recv(context).is_ready() {
+            if let Some(stop) = &mut self.stop
+                && stop.poll_recv(context).is_ready()
+            {
                 return std::task::Poll::Ready(Heard::Stopped);
             }
-            self.window.poll_recv(context).map(|_| Heard::Resized)
+            match &mut self.window {
+                Some(window) => window.poll_recv(context).map(|_| Heard::Resized),
+                None => std::task::Poll::Pending,
+            }
         })
         .await
     }
+}
+
+/// Which signals this process ignores, the lowest bit standing for signal 1; none where the system does not tell.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
 }

@@ -16,6 +16,9 @@ const WARY: u32 = 200;
 /// The most lines of one key; an RSA key of 16,384 bits has some 200.
 const LONGEST: u32 = 2000;
 
+/// The most lines of the private part of a PuTTY key, whatever it says; an RSA key of 16,384 bits has some 120.
+const PUTTY_LONGEST: u32 = 400;
+
 /// The marker of the first line of a PuTTY key, up to its version.
 const PUTTY: &[u8] = b"PuTTY-User-Key-File-";
 
@@ -169,7 +172,7 @@ impl KeyBlock {
                 .ok()
                 .and_then(|n| n.trim().parse().ok());
             self.state = State::Putty {
-                left: count.unwrap_or(64).min(LONGEST),
+                left: count.unwrap_or(64).min(PUTTY_LONGEST),
             };
         } else {
             self.lines += 1;
@@ -191,7 +194,8 @@ impl KeyBlock {
         let start = common_prefix(line, &self.prefix);
         match material(line, &self.prefix) {
             Some(from) => {
-                if from - start < 80 && !is_prose(&line[start..from]) {
+                // Words are letters of base64 as well, but no line of a key is a sentence.
+                if from - start < 80 && !is_prose(&line[start..end]) {
                     self.junk = 0;
                 } else {
                     self.junk += 1;

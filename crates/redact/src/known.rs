@@ -574,6 +574,9 @@ fn json_escaped(value: &str) -> String {
             '\n' => text.push_str("\\n"),
             '\r' => text.push_str("\\r"),
             '\t' => text.push_str("\\t"),
+            '\u{8}' => text.push_str("\\b"),
+            '\u{c}' => text.push_str("\\f"),
+            control if control < ' ' => text.push_str(&format!("\\u{:04x}", u32::from(control))),
             other => text.push(other),
         }
     }

@@ -87,10 +87,18 @@ impl Runs {
         let blob = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
         let (begin, known) = self.blob;
         // Of what was read before, nothing is read again; of anything else, as much as says that the run is long.
-        let from = if begin < known && known <= at { known } else { at.saturating_sub(BLOB) };
+        let from = if begin < known && known <= at {
+            known
+        } else {
+            at.saturating_sub(BLOB)
+        };
         let from = from.max(at.saturating_sub(BLOB));
         let back = text[from..at].iter().rev().take_while(|byte| blob(byte)).count();
-        let begin = if back == at - from && from == known && begin < known { begin } else { at - back };
+        let begin = if back == at - from && from == known && begin < known {
+            begin
+        } else {
+            at - back
+        };
         self.blob = (begin, at);
         at - begin >= BLOB
     }

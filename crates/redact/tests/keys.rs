@@ -85,6 +85,18 @@ fn a_key_on_one_line_is_hidden_however_its_newlines_are_written() {
 }
 
 #[test]
+fn sentences_after_a_beginning_are_no_key_for_long() {
+    let begin = ["-----BEGIN OPENSSH PRIVATE", " KEY-----"].concat();
+    let plain = "Compiling 12 modules, none of them with a secret";
+    let mut scrubber = redact::Redactor::builder().build().expect("a redactor").scrubber();
+    scrubber.scrub(&begin);
+    let hidden = (0..100)
+        .take_while(|_| scrubber.scrub(plain).text.as_str() != plain)
+        .count();
+    assert!(hidden < 5, "{hidden} lines are gone");
+}
+
+#[test]
 fn a_key_without_an_end_is_hidden_and_the_log_comes_back() {
     let mut scrubber = scrubber();
     for line in &key("RSA PRIVATE KEY", 20)[..15] {
