@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
+use log_model::LogEvent;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use stream_store::Change;
 
 use crate::answer::{self, Refusal};
 use crate::app::App;
@@ -28,6 +31,7 @@ pub(crate) struct Metrics {
     events: Counter,
     bytes: Counter,
     farewells: Family<Labels<2>, Counter>,
+    redactions: Family<Labels<1>, Counter>,
     pub(crate) connections: Gauge,
     pub(crate) refused_connections: Counter,
 }
@@ -42,6 +46,7 @@ impl Default for Metrics {
             events: Counter::default(),
             bytes: Counter::default(),
             farewells: Family::default(),
+            redactions: Family::default(),
             connections: Gauge::default(),
             refused_connections: Counter::default(),
         }
@@ -59,6 +64,21 @@ impl Metrics {
 
     pub(crate) fn events(&self, count: u32) {
         self.events.inc_by(u64::from(count));
+    }
+
+    /// Counts what was hidden in entries that a job's followers were told of, once however many follow.
+    pub(crate) fn redacted(&self, change: &Change) {
+        let Change::Entries(entries) = change else { return };
+        for entry in entries {
+            let LogEvent::Line { masked, .. } = &entry.recorded.event else {
+                continue;
+            };
+            for masked in masked {
+                self.redactions
+                    .get_or_create(&[("rule", masked.rule.to_string())])
+                    .inc_by(u64::from(masked.count));
+            }
+        }
     }
 
     pub(crate) fn sent(&self, bytes: usize) {
@@ -99,6 +119,8 @@ impl Metrics {
             "Streams ended before their job, by event and reason",
             self.farewells.clone(),
         );
+        let help = "Places hidden in lines of followed jobs, by redaction rule";
+        registry.register("redactions", help, self.redactions.clone());
         let rejections: Family<Labels<1>, Counter> = Family::default();
         for (reason, count) in app.gatekeeper.rejections() {
             rejections.get_or_create(&[("reason", reason.to_owned())]).inc_by(count);

@@ -211,12 +211,18 @@ impl App {
             tick: Duration::from_millis(10),
             ..HubOptions::default()
         };
-        let hub = Hub::new(Arc::clone(&store), |_job, change| wire::frames(change), options);
+        let metrics = Metrics::default();
+        let counted = metrics.clone();
+        let encode = move |_: &_, change: &_| {
+            counted.redacted(change);
+            wire::frames(change)
+        };
+        let hub = Hub::new(Arc::clone(&store), encode, options);
         Ok(Arc::new(Self {
             history: History::new(Arc::clone(&store), archive),
             streams: Streams::new(settings.streams),
             page_rate: PageRate::new(settings.page_rate),
-            metrics: Metrics::default(),
+            metrics,
             draining: AtomicBool::new(false),
             store_answers: tokio::sync::Mutex::new(None),
             store,

@@ -322,6 +322,29 @@ async fn a_job_that_falls_silent_is_told_and_so_is_its_return() {
 }
 
 #[tokio::test]
+async fn what_was_hidden_is_counted_by_rule_once_for_all_viewers() {
+    let gateway = Gateway::start().await;
+    let job = gateway.job("ana").await;
+    let mut first = gateway.get_as("ana", &job.stream()).events().await;
+    let mut second = gateway.get_as("ana", &job.stream()).events().await;
+    first.expect("hello").await;
+    second.expect("hello").await;
+    let mut hidden = line("key [REDACTED] and [REDACTED]");
+    if let log_model::LogEvent::Line { masked, .. } = &mut hidden.event {
+        masked.push(log_model::Masked {
+            rule: log_model::RuleId::new("stripe-live-key").unwrap(),
+            count: 2,
+        });
+    }
+    job.append(vec![hidden]).await;
+    first.expect("line").await;
+    second.expect("line").await;
+    let metrics = gateway.get_admin("/metrics").whole().await;
+    let expected = "tailwater_gateway_redactions_total{rule=\"stripe-live-key\"} 2\n";
+    assert!(metrics.text().contains(expected), "{}", metrics.text());
+}
+
+#[tokio::test]
 async fn masking_and_erasing_are_told_at_once() {
     let gateway = Gateway::start().await;
     let job = gateway.job("ana").await;
