@@ -34,7 +34,8 @@ impl CustomRule {
     /// # Errors
     /// [`Error::RuleId`], [`Error::Literal`] for a literal under 3 characters or not of ASCII, [`Error::Pattern`] when it
     /// does not parse, and [`Error::Refused`] for look-around, back-references and the like, for a pattern that matches the
-    /// empty text or grows too large, and for one that matches a plain word.
+    /// empty text or grows too large, for one that matches a plain word, and for one of which not every match holds the
+    /// literal.
     pub fn new(id: &str, literal: &str, pattern: &str) -> Result<Self, Error> {
         let rule_id = RuleId::new(id).map_err(|_| Error::RuleId { id: id.to_owned() })?;
         let id = || id.to_owned();
@@ -53,9 +54,9 @@ impl CustomRule {
             .backtrack_limit(1)
             .delegate_size_limit(1 << 20)
             .build()
-            .map_err(|source| Error::Pattern {
+            .map_err(|_| Error::Refused {
                 id: id(),
-                source: Box::new(source),
+                why: "it takes more than 1 MiB when it is made ready",
             })?;
         if pattern.is_match("").unwrap_or(true) {
             return Err(Error::Refused {
@@ -71,6 +72,10 @@ impl CustomRule {
                 id: id(),
                 why: "it matches plain words",
             });
+        }
+        if !always_holds(&tree.expr, literal) {
+            let why = "not every match holds its literal, letter for letter, so that some would never be looked for";
+            return Err(Error::Refused { id: id(), why });
         }
         let group = usize::from(pattern.captures_len() > 1);
         Ok(Self {
@@ -118,6 +123,70 @@ impl CustomRule {
 
 /// The most places of one line that a rule hides one by one; of a line with more, all that follows is hidden.
 const MOST: usize = 1000;
+
+/// Whether the literal stands in whatever the expression matches.
+fn always_holds(expr: &Expr, literal: &str) -> bool {
+    match expr {
+        Expr::Concat(all) => {
+            let mut run = String::new();
+            let in_a_run = all.iter().any(|part| match exactly(part) {
+                Some(text) => {
+                    run.push_str(&text);
+                    run.contains(literal)
+                }
+                None => {
+                    run.push_str(&edge(part, true));
+                    let held = run.contains(literal);
+                    run = edge(part, false);
+                    held
+                }
+            });
+            in_a_run || all.iter().any(|part| always_holds(part, literal))
+        }
+        Expr::Alt(all) => all.iter().all(|one| always_holds(one, literal)),
+        Expr::Group(inner) => always_holds(inner, literal),
+        Expr::Repeat { child, lo, .. } => *lo > 0 && always_holds(child, literal),
+        other => exactly(other).is_some_and(|text| text.contains(literal)),
+    }
+}
+
+/// What every match begins with, or ends with.
+fn edge(expr: &Expr, first: bool) -> String {
+    match expr {
+        Expr::Group(inner) => edge(inner, first),
+        Expr::Concat(all) => {
+            let mut text = String::new();
+            let mut parts: Vec<&Expr> = all.iter().collect();
+            if !first {
+                parts.reverse();
+            }
+            for part in parts {
+                let exact = exactly(part);
+                let piece = exact.clone().unwrap_or_else(|| edge(part, first));
+                text = if first { text + &piece } else { piece + &text };
+                if exact.is_none() {
+                    break;
+                }
+            }
+            text
+        }
+        other => exactly(other).unwrap_or_default(),
+    }
+}
+
+/// The one text that an expression matches, when there is but one.
+fn exactly(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Empty | Expr::Assertion(_) => Some(String::new()),
+        Expr::Literal { val, casei } if !casei || !val.bytes().any(|byte| byte.is_ascii_alphabetic()) => {
+            Some(val.clone())
+        }
+        Expr::Concat(all) => all.iter().map(exactly).collect(),
+        Expr::Group(inner) => exactly(inner),
+        Expr::Repeat { child, lo, hi, .. } if lo == hi && *lo <= 64 => Some(exactly(child)?.repeat(*lo)),
+        _ => None,
+    }
+}
 
 fn needs_backtracking(expr: &Expr) -> bool {
     match expr {
