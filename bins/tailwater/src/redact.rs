@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Read, Write};
 use std::process::ExitCode;
 
-use ::redact::{Redactor, Scrubber};
-use capture::Screen;
-use log_model::{Masked, RuleId};
+use ::redact::Redactor;
+use capture::{Recorder, RecorderOptions, SCAN_LIMIT};
+use log_model::{LogEvent, Masked, Recorded, RuleId, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -65,34 +65,39 @@ fn list_rules(redactor: &Redactor, out: &mut impl Write) -> std::io::Result<()> 
     Ok(())
 }
 
-/// One stream from screen to scrubber: what a capture does to one output of a command.
+/// One stream through the capture's own recorder: what a capture does to one output of a command, but for shortening.
 struct Stream {
-    screen: Screen,
-    scrubber: Scrubber,
+    recorder: Recorder,
+    entries: Vec<Recorded>,
 }
 
 impl Stream {
     fn new(redactor: &Redactor) -> Self {
+        let mut options = RecorderOptions::default();
+        options.display_limit = SCAN_LIMIT;
         Self {
-            screen: Screen::pipe(),
-            scrubber: redactor.scrubber(),
+            recorder: Recorder::new(redactor.scrubber(), Source::Stdout, options),
+            entries: Vec::new(),
         }
     }
 
     fn push(&mut self, bytes: &[u8], emit: &mut impl FnMut(&str, Vec<Masked>)) {
-        let Self { screen, scrubber } = self;
-        screen.push(bytes, &mut |line| scrub(scrubber, line.text, emit));
+        self.recorder.push(bytes, Timestamp::from_millis(0), &mut self.entries);
+        self.pass_on(emit);
     }
 
     fn finish(mut self, emit: &mut impl FnMut(&str, Vec<Masked>)) {
-        let Self { screen, scrubber } = &mut self;
-        screen.finish(&mut |line| scrub(scrubber, line.text, emit));
+        self.recorder.finish(Timestamp::from_millis(0), &mut self.entries);
+        self.pass_on(emit);
     }
-}
 
-fn scrub(scrubber: &mut Scrubber, line: &str, emit: &mut impl FnMut(&str, Vec<Masked>)) {
-    let scrubbed = scrubber.scrub(line);
-    emit(scrubbed.text.as_str(), scrubbed.masked);
+    fn pass_on(&mut self, emit: &mut impl FnMut(&str, Vec<Masked>)) {
+        for entry in self.entries.drain(..) {
+            if let LogEvent::Line { text, masked, .. } = entry.event {
+                emit(text.as_str(), masked);
+            }
+        }
+    }
 }
 
 fn filter(redactor: &Redactor, mut input: impl Read, out: &mut impl Write) -> Result<(), Error> {

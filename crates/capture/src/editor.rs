@@ -2,6 +2,7 @@
 
 use crate::ansi::Sink;
 use crate::row::Row;
+use crate::under::{Left, Under};
 
 /// One line being written. Movements up and down have no place on one line and are passed over.
 #[derive(Debug)]
@@ -10,6 +11,7 @@ pub(crate) struct Editor {
     column: usize,
     beyond: u64,
     limit: usize,
+    under: Under,
 }
 
 impl Editor {
@@ -20,6 +22,7 @@ impl Editor {
             column: 0,
             beyond: 0,
             limit,
+            under: Under::default(),
         }
     }
 
@@ -39,9 +42,19 @@ impl Editor {
         full
     }
 
+    /// What of the line is left of what stood there before something was written over it. None where marks combine with
+    /// its text, which no credential's does.
+    pub(crate) fn left(&self) -> Vec<Left> {
+        if self.under.is_empty() || self.row.has_marks() {
+            return Vec::new();
+        }
+        self.under.left(&self.row)
+    }
+
     /// Starts the next line.
     pub(crate) fn reset(&mut self) {
         self.row.clear();
+        self.under.clear();
         self.column = 0;
         self.beyond = 0;
     }
@@ -54,14 +67,16 @@ impl Editor {
 
 impl Sink for Editor {
     fn text(&mut self, text: &str) {
+        self.under.before(&self.row, self.column);
         if self.column + text.len() <= self.limit && text.is_ascii() {
             self.row.put_ascii(self.column, text);
             self.column += text.len();
-            return;
+        } else {
+            for c in text.chars() {
+                self.column = self.row.put(self.column, c, self.limit);
+            }
         }
-        for c in text.chars() {
-            self.column = self.row.put(self.column, c, self.limit);
-        }
+        self.under.wrote(self.column);
     }
 
     fn control(&mut self, byte: u8) {

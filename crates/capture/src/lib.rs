@@ -26,6 +26,7 @@ mod row;
 
 mod editor;
 mod settle;
+mod under;
 mod window;
 
 mod screen;

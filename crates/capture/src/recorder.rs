@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use log_model::{Class, LogEvent, Phase, Recorded, Source, Timestamp};
+use log_model::{Class, LogEvent, Masked, Phase, Recorded, Source, Timestamp};
 use redact::{Scrubbed, Scrubber};
 
 use crate::classify::classify;
@@ -25,8 +25,9 @@ const SCAN_EDGE: usize = 4 * 1024;
 pub struct RecorderOptions {
     /// What the command is run for; stands in every entry.
     pub phase: Option<Phase>,
-    /// The bytes of a line that are stored; at least one character always is. Values above half of
-    /// [`SCAN_LIMIT`] count as that: a cut must never come near the place where the scan ended.
+    /// The bytes of a line that are stored; at least one character always is. Values above
+    /// [`SCAN_LIMIT`] count as that; of a line that is longer still, the last 4 KiB that were scanned are not stored, because
+    /// a secret could stand cut in half there.
     pub display_limit: usize,
     /// How long an unfinished line waits.
     pub quiet: Duration,
@@ -81,7 +82,7 @@ impl Recorder {
                 scrubber,
                 source,
                 phase: options.phase,
-                display_limit: options.display_limit.clamp(4, SCAN_LIMIT / 2),
+                display_limit: options.display_limit.clamp(4, SCAN_LIMIT),
                 pty: options.pty.is_some(),
                 flushed: String::new(),
             },
@@ -194,7 +195,13 @@ impl Recorder {
 
 impl Lines {
     fn record(&mut self, line: Line<'_>, now: Timestamp, out: &mut Vec<Recorded>) {
-        let scrubbed = if line.continues {
+        let mut masked = Vec::new();
+        let uncovered = self.uncover(line, &mut masked);
+        let line = Line {
+            text: uncovered.as_deref().unwrap_or(line.text),
+            ..line
+        };
+        let mut scrubbed = if line.continues {
             let flushed = std::mem::take(&mut self.flushed);
             // A window tells what of a row was shown, a pipe leaves it to be remembered.
             let before = if line.before.is_empty() { &flushed } else { line.before };
@@ -207,7 +214,31 @@ impl Lines {
             }
             self.scrubber.scrub(line.text)
         };
+        for hidden in masked {
+            match scrubbed.masked.iter_mut().find(|known| known.rule == hidden.rule) {
+                Some(known) => known.count = known.count.saturating_add(hidden.count),
+                None => scrubbed.masked.push(hidden),
+            }
+        }
         self.store(scrubbed, line.cut, now, out);
+    }
+
+    /// The line's text with the ends of secrets hidden whose beginnings were written over. None when there are none.
+    fn uncover(&mut self, line: Line<'_>, masked: &mut Vec<Masked>) -> Option<String> {
+        let mut text = String::new();
+        let mut from = 0;
+        for left in line.left {
+            let scrubbed = self.scrubber.scrub_left(&left.before, &left.text);
+            let end = left.at + left.text.len();
+            if scrubbed.masked.is_empty() || left.at < from || line.text.get(left.at..end) != Some(&left.text) {
+                continue;
+            }
+            text.push_str(&line.text[from..left.at]);
+            text.push_str(scrubbed.text.as_str());
+            masked.extend(scrubbed.masked);
+            from = end;
+        }
+        (from > 0).then(|| text + &line.text[from..])
     }
 
     fn store(&self, scrubbed: Scrubbed, beyond: Option<u64>, now: Timestamp, out: &mut Vec<Recorded>) {

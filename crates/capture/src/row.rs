@@ -171,6 +171,28 @@ impl Row {
         self.cells.len() >= column
     }
 
+    /// How many columns are written to, those erased since included.
+    pub(crate) fn columns(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// The cells of these columns, as far as there are any.
+    pub(crate) fn cells(&self, from: usize, to: usize) -> &[char] {
+        let to = to.min(self.cells.len());
+        &self.cells[from.min(to)..to]
+    }
+
+    /// The text of cells, combining marks apart.
+    pub(crate) fn text_of(cells: &[char]) -> String {
+        let shown = |c: char| if c == EMPTY { ' ' } else { c };
+        cells.iter().copied().filter(|&c| c != HALF).map(shown).collect()
+    }
+
+    /// Whether marks combine with what is on it, so that its text is not that of its cells alone.
+    pub(crate) fn has_marks(&self) -> bool {
+        !self.marks.is_empty()
+    }
+
     /// Whether nothing is left on it after something was erased.
     pub(crate) fn is_erased(&self) -> bool {
         self.cells.iter().all(|&c| c == EMPTY)

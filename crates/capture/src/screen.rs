@@ -3,6 +3,7 @@
 use crate::ansi::{Ansi, coloured, plain};
 use crate::editor::Editor;
 use crate::settle::Settled;
+use crate::under::Left;
 use crate::window::Window;
 
 /// How much of one line is looked at, in bytes: enough for any line a person reads, and for a secret in it to be
@@ -20,6 +21,8 @@ pub struct Line<'a> {
     pub continues: bool,
     /// On a pseudo-terminal: what was shown of a line that goes on. Together they are the line.
     pub before: &'a str,
+    /// On a pipe: parts of the text that are left of what stood there before something shorter was written over it.
+    pub(crate) left: &'a [Left],
 }
 
 /// One output stream's framing and cleaning. Pure: no clock, no I/O.
@@ -98,6 +101,7 @@ impl Screen {
                             cut: None,
                             continues: false,
                             before: "",
+                            left: &[],
                         });
                     }
                     if coloured(line, &mut self.text) {
@@ -106,6 +110,7 @@ impl Screen {
                             cut: None,
                             continues: false,
                             before: "",
+                            left: &[],
                         });
                     }
                 }
@@ -125,6 +130,7 @@ impl Screen {
         let Shape::Line(editor) = &mut self.shape else { return };
         self.ansi.end_line(editor);
         let full = editor.render(&mut self.text);
+        let left = editor.left();
         editor.reset();
         let continues = std::mem::take(&mut self.continues);
         // The newline after a flushed prompt ends the prompt's line; it is not a blank line of its own.
@@ -137,6 +143,7 @@ impl Screen {
             cut,
             continues,
             before: "",
+            left: &left,
         });
     }
 
@@ -238,6 +245,7 @@ fn drain(window: &mut Window, emit: &mut impl FnMut(Line<'_>)) {
             cut,
             continues: line.before.is_some(),
             before: line.before.as_deref().unwrap_or_default(),
+            left: &[],
         });
     }
 }

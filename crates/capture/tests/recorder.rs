@@ -316,3 +316,28 @@ fn a_row_the_cursor_was_only_moved_away_from_is_not_shown_early() {
         ["token [REDACTED]", "next"]
     );
 }
+
+#[test]
+fn the_end_of_a_secret_stays_hidden_when_its_beginning_is_written_over() {
+    let token = token();
+    for (raw, shown) in [
+        (format!("{token}\rDone\n"), "Done[REDACTED]"),
+        (format!("key {token} is set\rok\n"), "oky [REDACTED] is set"),
+        (
+            format!("api_key={}\rapi_key=****\n", secret()),
+            "api_key=****[REDACTED]",
+        ),
+        (format!("{token}\r1\r2\r3\n"), "3[REDACTED]"),
+        (
+            format!("{}\r{token}\rDone\n", "-".repeat(60)),
+            "Done[REDACTED]--------------------",
+        ),
+        // Nothing is left of it.
+        (format!("{token}\r\x1b[KDone\n"), "Done"),
+        (format!("{token}\r{}\n", "=".repeat(60)), &"=".repeat(60)),
+        // Nothing was secret.
+        ("downloading 100%\rdone\n".to_owned(), "doneloading 100%"),
+    ] {
+        assert_eq!(lines(&[(NOW, &raw)]), [shown], "{raw:?}");
+    }
+}

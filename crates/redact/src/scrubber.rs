@@ -113,6 +113,22 @@ impl Scrubber {
         self.finish_after(shown, rest, hidden)
     }
 
+    /// Hides every secret of `left`, which is all that is left of a line that began with `before` and was then written over:
+    /// the end of a key whose beginning is gone is like no key by itself. It changes nothing of what is known about the
+    /// stream.
+    pub fn scrub_left(&mut self, before: &str, left: &str) -> Scrubbed {
+        self.refresh();
+        let (mut block, mut carry, mut run) = (self.block.clone(), self.carry, self.run);
+        let hidden = hidden_of(
+            &mut self.work,
+            &[before, left].concat(),
+            &self.known,
+            self.redactor.custom(),
+            (&mut block, &mut carry, &mut run),
+        );
+        self.finish_after(before, left, hidden)
+    }
+
     /// What may be shown of a line that has no end yet, after `shown` was: `rest` with its secrets hidden, or `None` when
     /// any of it may still become part of a secret. It changes nothing of what is known about the stream; when the line
     /// goes on, give all that was shown of it to [`scrub_after`](Self::scrub_after).
