@@ -55,7 +55,15 @@ impl Pairs {
             }
         }
         let mut weights = [(0u64, 0u64); BUCKETS as usize];
-        for gram in grams {
+        // What is met most is placed first, while every bucket still has room for it.
+        let met =
+            |places: &[Vec<u8>]| -> u64 { each(places).map(|[first, second]| typical::pair(first, second)).sum() };
+        let mut grams: Vec<(u64, &Gram)> = grams
+            .iter()
+            .map(|gram| (met(&gram[..2]).saturating_mul(met(&gram[2..])), gram))
+            .collect();
+        grams.sort_by_key(|(met, _)| std::cmp::Reverse(*met));
+        for (_, gram) in grams {
             let added = |bucket: usize| {
                 let weight = |masks: &[u16; ALL], gram: &[Vec<u8>]| -> u64 {
                     each(gram)

@@ -17,7 +17,8 @@ const WORDS: &str = " https://registry.example.org/ https://www.github.com/ http
     and the with for this that not npm node python pip cargo docker webpack vite next rollup eslint postcss Compiling \
     stderr stdout stdin process exit code status method request response message messages event events action Downloading \
     cache cached caching collecting requirement satisfied using preparing fetching extracting unpacking linking Collecting \
-    environment production development variable variables native library header headers content length storage Module \
+    signal signed design designed buffer sandbox console inspect operation translation depends prepare linux \
+    order reader diff environment production development variable variables native library header headers content length storage Module \
     [000001] [000100] 0000 0001 0010 0100 1000 2024 2025 2026 127.0.0.1 0.0.0.0 10:42:31 12.34 kB │ 56.78 kB 123ms 4.5s \
     src/components/Button.tsx:12:34 dist/assets/index-a1b2c3d4.js node:internal/modules/cjs/loader:1234:56    at Object.  \
     ./src/app.ts ../lib/main.css .svg .png .json .html .map .rs .py (12.3 MB) -> => == -- ---- ==== #12 0.345 ... ";
