@@ -1,7 +1,7 @@
 //! The shape of a credential: a small pattern language, and a check that is linear however often it is tried.
 //!
 //! A pattern is text as in `sk_live_[A-Za-z0-9]{16,}`: literals, classes with a count, groups of literal alternatives
-//! `(a|b)`, `\K` where the hidden part begins, and `\b` at either end. There is no backtracking to speak of: a class takes
+//! `(a|b)`, `\K` where the hidden part begins, `\E` where it ends before what must follow, and `\b` at either end. There is no backtracking to speak of: a class takes
 //! its whole run, or exactly as many as it must when what follows could belong to the run as well.
 //!
 //! A pattern that begins with a class, as in `[a-f0-9]{32}-us[0-9]{1,2}`, has its keyword in the middle: what stands before
@@ -151,6 +151,8 @@ pub(crate) struct Shape {
     chance: bool,
     exact: bool,
     hidden_from: usize,
+    /// The part before which the hidden part ends; none of that number when it goes to the end.
+    hidden_to: usize,
     flags: Flags,
     of_a_user: bool,
 }
@@ -174,6 +176,7 @@ impl Shape {
         let mut left = None;
         let mut exact = false;
         let mut hidden_from = 0;
+        let mut hidden_to = usize::MAX;
         let mut rest = pattern;
         while let Some(first) = rest.chars().next() {
             let mut class = None;
@@ -190,6 +193,12 @@ impl Shape {
                                 parts.push(Part::Literal(std::mem::take(&mut literal)));
                             }
                             hidden_from = parts.len();
+                        }
+                        'E' => {
+                            if !literal.is_empty() {
+                                parts.push(Part::Literal(std::mem::take(&mut literal)));
+                            }
+                            hidden_to = parts.len();
                         }
                         'w' => class = Some(members("A-Za-z0-9_")?),
                         'd' => class = Some(members("0-9")?),
@@ -233,7 +242,7 @@ impl Shape {
             let keyword = |part: &Part| matches!(part, Part::Literal(literal) if literal.len() >= 3);
             let at = parts.iter().position(keyword).ok_or("has no literal of 3 characters")?;
             lead = parts.drain(..at).rev().collect();
-            if hidden_from != 0 {
+            if hidden_from != 0 || hidden_to != usize::MAX {
                 return Err("hides all that stands before its keyword");
             }
         }
@@ -278,6 +287,7 @@ impl Shape {
             chance,
             exact,
             hidden_from,
+            hidden_to,
             flags,
         })
     }
@@ -332,11 +342,15 @@ impl Shape {
         }
         let mut here = at;
         let mut hidden = at;
+        let mut shown = None;
         let mut ordinal = 0;
         let mut body = at;
         for (index, part) in self.parts.iter().enumerate() {
             if index == self.hidden_from {
                 hidden = here;
+            }
+            if index == self.hidden_to {
+                shown = Some(here);
             }
             match part {
                 Part::Literal(literal) => {
@@ -398,6 +412,7 @@ impl Shape {
         if let Some(end) = self.flags.checksum.and_then(|sum| sum.end(text, at, body, here)) {
             here = end;
         }
+        here = shown.unwrap_or(here);
         // A full stop or a comma is the sentence's, not the token's.
         while here > body && matches!(text[here - 1], b'.' | b',') {
             here -= 1;
@@ -479,7 +494,14 @@ impl Shape {
                 Part::Run { least, most, .. } => (*least).max(24.min(*most)),
             })
             .sum();
-        &example[lead..]
+        let stays: usize = self.parts[self.hidden_to.min(self.parts.len())..]
+            .iter()
+            .map(|part| match part {
+                Part::Literal(literal) => literal.len(),
+                Part::Run { least, most, .. } => (*least).max(24.min(*most)),
+            })
+            .sum();
+        &example[lead..example.len() - stays]
     }
 }
 
@@ -600,6 +622,20 @@ mod tests {
         hides("[a-z0-9]{2,9}-us[0-9]{2}", "x\\n0a1b-us12", Some("0a1b-us12"));
         hides("\\btok[0-9]{4}", "x\\ntok1234", Some("tok1234"));
         hides("\\btok[0-9]{4}", "xntok1234", None);
+    }
+
+    #[test]
+    fn what_must_follow_the_hidden_part_stays() {
+        hides(
+            "acme://[a-z]{1,}:\\K[0-9]{4}\\E@acme",
+            "acme://u:1234@acme.example",
+            Some("1234"),
+        );
+        hides(
+            "acme://[a-z]{1,}:\\K[0-9]{4}\\E@acme",
+            "acme://u:1234@other.example",
+            None,
+        );
     }
 
     #[test]

@@ -148,6 +148,11 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"\b(e2b|sk_e2b)_[a-f0-9]{40}"],
     ),
     row(
+        "mem0-key",
+        "https://docs.mem0.ai/api-reference",
+        &[r"(?mixed)\bm0-[A-Za-z0-9]{24,}\b"],
+    ),
+    row(
         "modal-token",
         "https://modal.com/docs/reference/modal.config",
         &[r"(?mixed)\ba(k|s)-[A-Za-z0-9]{22}\b"],

@@ -127,10 +127,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "azure-client-secret",
         AZURE_MARKS,
-        &[
-            r"[A-Za-z0-9_.~-]{3}8Q~[A-Za-z0-9_.~-]{28,}",
-            r"[A-Za-z0-9_.~-]{3}7Q~[A-Za-z0-9_.~-]{28,}",
-        ],
+        &[r"[A-Za-z0-9_.~-]{3}(0|1|2|3|4|5|6|7|8|9)Q~[A-Za-z0-9_.~-]{28,}"],
     ),
     row(
         "azure-service-key",
@@ -244,7 +241,7 @@ pub(super) const ROWS: &[Rule] = &[
             r"\bAQVN[A-Za-z0-9_-]{35,}",
             r"\bYCAJE[A-Za-z0-9_-]{18,}",
             r"(?mixed)\bYCM[A-Za-z0-9_-]{37}\b",
-            r"\bt1.9eue[A-Za-z0-9_-]{16,}[=]{0,2}.[A-Za-z0-9_-]{60,}",
+            r"\bt1.[A-Za-z0-9_-]{20,}[=]{0,2}.[A-Za-z0-9_-]{60,}[=]{0,2}",
             r"\by0_[A-Za-z0-9_-]{50,}",
         ],
     ),

@@ -158,4 +158,14 @@ pub(super) const ROWS: &[Rule] = &[
         "https://databento.com/docs/portal/api-keys",
         &[r"(?mixed)\bdb-[A-Za-z0-9]{29}\b"],
     ),
+    row(
+        "maxmind-license-key",
+        "https://dev.maxmind.com/license-key-validation-api",
+        &[r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk\b"],
+    ),
+    row(
+        "cloudinary-url",
+        "https://cloudinary.com/documentation/how_to_integrate_cloudinary",
+        &[r"cloudinary://[0-9]{10,}:\K[A-Za-z0-9_-]{20,}\E@"],
+    ),
 ];

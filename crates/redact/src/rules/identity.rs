@@ -46,6 +46,14 @@ pub(super) const ROWS: &[Rule] = &[
         ],
     ),
     row(
+        "bitwarden-token",
+        "https://bitwarden.com/help/access-tokens",
+        // What it begins with is a random UUID, whose third part begins with a 4.
+        &[
+            r"[0].[a-f0-9]{8}-[a-f0-9]{4}-4(0|1|2|3|4|5|6|7|8|9|a|b|c|d|e|f)[a-f0-9]{2}-[a-f0-9]{4}-[a-f0-9]{12}.[A-Za-z0-9]{30}:[A-Za-z0-9+/]{22}==",
+        ],
+    ),
+    row(
         "hashicorp-vault-token",
         "https://developer.hashicorp.com/vault/docs/concepts/tokens#token-prefixes",
         &[
@@ -81,16 +89,6 @@ pub(super) const ROWS: &[Rule] = &[
         ],
     ),
     row(
-        "jwt",
-        "https://www.rfc-editor.org/rfc/rfc7519",
-        &[
-            r"eyJ[A-Za-z0-9_-]{10,}.[A-Za-z0-9_-]{10,}.[A-Za-z0-9_.-]{0,}",
-            r"eyJ[A-Za-z0-9_-]{10,}.eyJ[A-Za-z0-9_-]{10,}",
-            r"eyJ[A-Za-z0-9_-]{10,}..[A-Za-z0-9_-]{10,}.[A-Za-z0-9_.-]{10,}",
-        ],
-    )
-    .checksum("the header is a JSON object in base64url, so it begins with eyJ"),
-    row(
         "paseto-token",
         "https://github.com/paseto-standard/paseto-spec",
         &[r"\bv(1|2|3|4).(local|public).[A-Za-z0-9_-]{40,}"],
@@ -108,11 +106,6 @@ pub(super) const ROWS: &[Rule] = &[
             r"\bnsec1[a-z0-9]{58}\b",
             r"suiprivkey1[a-z0-9]{50,}",
         ],
-    ),
-    row(
-        "encoded-jwt",
-        "https://www.rfc-editor.org/rfc/rfc7519",
-        &[r"\bZXlK(aGJHY2|MGVYQWlPaU|cmFXUWlP|cGMzTWlPaU|emRXSWlPaU|aGRXUWlPaU|bGJtTWlPaU)[A-Za-z0-9+/=_-]{40,}"],
     ),
     row(
         "encoded-private-key",
@@ -191,5 +184,24 @@ pub(super) const ROWS: &[Rule] = &[
             r"PrivateKey = \K[A-Za-z0-9+/]{42,43}=",
             r"PresharedKey = \K[A-Za-z0-9+/]{42,43}=",
         ],
+    ),
+];
+
+/// What any service may sign: it stands last, so that whose token it is, where that can be told, gives the name.
+pub(super) const SIGNED: &[Rule] = &[
+    row(
+        "jwt",
+        "https://www.rfc-editor.org/rfc/rfc7519",
+        &[
+            r"eyJ[A-Za-z0-9_-]{10,}.[A-Za-z0-9_-]{10,}.[A-Za-z0-9_.-]{0,}",
+            r"eyJ[A-Za-z0-9_-]{10,}.eyJ[A-Za-z0-9_-]{10,}",
+            r"eyJ[A-Za-z0-9_-]{10,}..[A-Za-z0-9_-]{10,}.[A-Za-z0-9_.-]{10,}",
+        ],
+    )
+    .checksum("the header is a JSON object in base64url, so it begins with eyJ"),
+    row(
+        "encoded-jwt",
+        "https://www.rfc-editor.org/rfc/rfc7519",
+        &[r"\bZXlK(aGJHY2|MGVYQWlPaU|cmFXUWlP|cGMzTWlPaU|emRXSWlPaU|aGRXUWlPaU|bGJtTWlPaU)[A-Za-z0-9+/=_-]{40,}"],
     ),
 ];

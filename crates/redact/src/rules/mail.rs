@@ -80,7 +80,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "telnyx-key",
         "https://developers.telnyx.com/development/api-fundamentals/authentication",
-        &[r"\bKEY0[0-9A-Z]{20,}_[A-Za-z0-9]{20,}"],
+        &[r"\bKEY(0|1|2|3|4|5|6|7|8|9|A|B|C|D|E|F)[0-9A-Z]{20,}_[A-Za-z0-9]{20,}"],
     ),
     row(
         "courier-key",

@@ -17,8 +17,8 @@ pub(super) const ROWS: &[Rule] = &[
         "sentry-dsn",
         "https://docs.sentry.io/concepts/key-terms/dsn-explainer",
         &[
-            r"https://\K[a-f0-9]{32}@[a-z0-9.-]{4,}/[0-9]{1,}",
-            r"https://\K[a-f0-9]{32}:[a-f0-9]{32}@[a-z0-9.-]{4,}",
+            r"https://\K[a-f0-9]{32}\E@[a-z0-9.-]{4,}/[0-9]{1,}",
+            r"https://\K[a-f0-9]{32}:[a-f0-9]{32}\E@[a-z0-9.-]{4,}",
         ],
     ),
     row(
@@ -44,6 +44,7 @@ pub(super) const ROWS: &[Rule] = &[
             r"NRIQ-[A-Za-z0-9_-]{30,}",
             r"NRAL-[A-Za-z0-9_-]{20,}",
             r"[a-f0-9]{30,36}FFFFNRAL\b",
+            r"[a-f0-9]{36}NRAL\b",
             r"eu01xx[A-Fa-f0-9]{26,34}NRAL\b",
             r"eu01xx[a-f0-9]{34}\b",
         ],

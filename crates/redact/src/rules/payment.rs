@@ -78,14 +78,27 @@ pub(super) const ROWS: &[Rule] = &[
         ],
     ),
     row(
-        "mollie-key",
-        "https://docs.mollie.com/reference/authentication",
-        &[r"(?mixed)\b(live|test)_[A-Za-z0-9]{30,}", r"\baccess_[A-Za-z0-9]{35,}"],
+        "lob-key",
+        "https://docs.lob.com/#tag/Authentication",
+        &[r"\b(live|test)_[a-f0-9]{35}\b", r"\b(live|test)_pub_[a-f0-9]{31}\b"],
+    ),
+    row(
+        "chargebee-key",
+        "https://apidocs.chargebee.com/docs/api/auth",
+        &[r"(?mixed)\b(live|test)_cd[A-Za-z0-9]{28,}"],
     ),
     row(
         "gocardless-token",
         "https://developer.gocardless.com/api-reference",
         &[r"(?mixed)\b(live|sandbox)_[A-Za-z0-9_=-]{40,}"],
+    ),
+    row(
+        "mollie-key",
+        "https://docs.mollie.com/reference/authentication",
+        &[
+            r"(?mixed)\b(live|test)_[A-Za-z0-9]{30,}",
+            r"(?mixed)\baccess_[A-Za-z0-9]{30,}",
+        ],
     ),
     row(
         "plaid-token",
@@ -216,15 +229,23 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"\bc(s|k)_[a-f0-9]{40}\b"],
     ),
     row(
-        "blockchain-node-url",
+        "infura-url",
         "https://docs.metamask.io/services/how-to/use-api-keys",
+        &[r"infura.io/v3/\K[a-f0-9]{32}", r"infura.io/ws/v3/\K[a-f0-9]{32}"],
+    ),
+    row(
+        "alchemy-url",
+        "https://www.alchemy.com/docs/create-an-api-key",
         &[
-            r"infura.io/v3/\K[a-f0-9]{32}",
-            r"infura.io/ws/v3/\K[a-f0-9]{32}",
             r".alchemy.com/v2/\K[A-Za-z0-9_-]{24,}",
             r".alchemyapi.io/v2/\K[A-Za-z0-9_-]{24,}",
-            r".quiknode.pro/\K[a-f0-9]{30,}",
+            r".alchemy.com/nft/v3/\K[A-Za-z0-9_-]{24,}",
         ],
+    ),
+    row(
+        "quicknode-url",
+        "https://www.quicknode.com/docs/welcome",
+        &[r".quiknode.pro/\K[a-f0-9]{30,}"],
     ),
     row(
         "payjp-key",
@@ -235,15 +256,5 @@ pub(super) const ROWS: &[Rule] = &[
         "paymongo-webhook-secret",
         "https://developers.paymongo.com/docs/webhooks",
         &[r"\bwhsk_[A-Za-z0-9]{20,}"],
-    ),
-    row(
-        "chargebee-key",
-        "https://apidocs.chargebee.com/docs/api/auth",
-        &[r"(?mixed)\b(live|test)_cd[A-Za-z0-9]{28,}"],
-    ),
-    row(
-        "lob-key",
-        "https://docs.lob.com/#tag/Authentication",
-        &[r"\b(live|test)_[a-f0-9]{35}\b", r"\b(live|test)_pub_[a-f0-9]{31}\b"],
     ),
 ];

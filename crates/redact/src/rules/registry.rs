@@ -55,7 +55,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "nuget-key",
         "https://learn.microsoft.com/nuget/nuget-org/scoped-api-keys",
-        &[r"\boy2[a-z2-7]{43}"],
+        &[r"(?mixed)\boy2[a-z0-9]{43}\b"],
     ),
     row(
         "jfrog-api-key",

@@ -163,13 +163,16 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "pusher-url",
         "https://pusher.com/docs/channels/library_auth_reference/rest-api",
-        &[r"pusher.com/apps/[0-9]{4,}/events?auth_key=\K[a-f0-9]{20}"],
+        &[
+            r"pusher.com/apps/[0-9]{4,}/events?auth_key=\K[a-f0-9]{20}",
+            r"https://[a-f0-9]{20}:\K[a-f0-9]{20}\E@api[a-z0-9-]{0,12}.pusher(app.com|.com)",
+        ],
     ),
     row(
         "salesforce-token",
         "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/quickstart_oauth.htm",
         &[
-            r"\b00D[A-Za-z0-9]{12,15}!AQ[A-Za-z0-9_.]{60,}",
+            r"\b00D[A-Za-z0-9]{12,15}![A-Za-z0-9_.]{60,}",
             r"\b5Aep861[A-Za-z0-9._]{60,}",
             r"\b3MVG9[A-Za-z0-9._]{60,}",
         ],
