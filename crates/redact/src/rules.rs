@@ -130,7 +130,7 @@ const TABLES: [&[Rule]; 14] = [
     observability::ROWS,
     automation::ROWS,
     social::ROWS,
-    identity::SIGNED,
+    identity::ANYONES,
 ];
 
 const VENDORS: usize = {

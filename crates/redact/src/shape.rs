@@ -513,10 +513,25 @@ fn after_escape(text: &[u8], at: usize) -> bool {
 /// Whether letters look drawn by chance: a digit among them, or many capitals among others. Of 24 random letters and digits
 /// one in a thousand fails; words joined by hyphens, underscores or capitals have neither.
 fn is_mixed(text: &[u8]) -> bool {
+    if are_words(text) {
+        return false;
+    }
     let count = |kind: fn(&u8) -> bool| text.iter().filter(|byte| kind(byte)).count();
     let (upper, lower) = (count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase));
     let letters = upper + lower;
     count(u8::is_ascii_digit) > 0 || upper * 3 >= letters && lower * 6 >= letters
+}
+
+/// Whether these are words joined by hyphens or underscores, each perhaps with a small number behind it.
+fn are_words(text: &[u8]) -> bool {
+    let joint = |byte: &u8| matches!(byte, b'_' | b'-');
+    let after =
+        |letters: &[u8], of: fn(&u8) -> bool| letters.iter().position(|byte| !of(byte)).unwrap_or(letters.len());
+    text.iter().any(joint)
+        && text.split(joint).all(|word| {
+            let letters = after(word, u8::is_ascii_lowercase).max(after(word, u8::is_ascii_uppercase));
+            word.len() - letters <= 4 && word[letters..].iter().all(u8::is_ascii_digit)
+        })
 }
 
 /// Writes out the groups: `a(b|c)d` becomes `abd` and `acd`.
@@ -648,6 +663,13 @@ mod tests {
         hides("(?mixed)tok-[A-Za-z-]{6,}", "tok-placeholder-for-the-docs", None);
         hides("(?mixed)tok-[A-Za-z_-]{6,}", "tok-SOME_CONSTANT_NAME", None);
         hides("(?mixed)tok-[A-Za-z-]{6,}", "tok-getUserNameFromSession", None);
+        hides("(?mixed)tok-[a-z0-9_-]{6,}", "tok-one_of_the_reports-2024_q1", None);
+        hides("(?mixed)tok-[A-Z0-9_-]{6,}", "tok-SOME_CONSTANT_NAME_2", None);
+        hides(
+            "(?mixed)tok-[a-z0-9_-]{6,}",
+            "tok-one_of9the_reports",
+            Some("tok-one_of9the_reports"),
+        );
         hides(
             "(?mixed)tok-[A-Za-z0-9-]{6,}",
             "tok-kQxWbTzPmRdY",

@@ -168,4 +168,39 @@ pub(super) const ROWS: &[Rule] = &[
         "https://cloudinary.com/documentation/how_to_integrate_cloudinary",
         &[r"cloudinary://[0-9]{10,}:\K[A-Za-z0-9_-]{20,}\E@"],
     ),
+    row(
+        "fauna-secret",
+        "https://docs.fauna.com/fauna/current/learn/security/authentication",
+        &[r"(?mixed)\bfnA[A-Za-z0-9_-]{37}\b"],
+    ),
+    row(
+        "storyblok-token",
+        "https://www.storyblok.com/docs/concepts/access-tokens",
+        &[r"(?mixed)[A-Za-z0-9]{22}tt-[0-9]{4,9}-[A-Za-z0-9_-]{20}"],
+    ),
+    row(
+        "nocodb-token",
+        "https://nocodb.com/docs/product-docs/account-settings/api-tokens",
+        &[r"nc_pat_[A-Za-z0-9_-]{36,}"],
+    ),
+    row(
+        "prismic-token",
+        "https://prismic.io/docs/access-token",
+        &[r"(?mixed)\bMC5[A-Za-z0-9_-]{12,}.[A-Za-z0-9_-]{30,}"],
+    ),
+    row(
+        "imagekit-key",
+        "https://imagekit.io/docs/api-keys",
+        &[r"\bprivate_[A-Za-z0-9+/]{27}="],
+    ),
+    row(
+        "lightdash-token",
+        "https://docs.lightdash.com/references/workspace/personal-tokens",
+        &[r"ldpat_[A-Za-z0-9]{30,}"],
+    ),
+    row(
+        "metabase-key",
+        "https://www.metabase.com/docs/latest/people-and-groups/api-keys",
+        &[r"(?mixed)\bmb_[A-Za-z0-9+/=]{40,}"],
+    ),
 ];

@@ -185,10 +185,35 @@ pub(super) const ROWS: &[Rule] = &[
             r"PresharedKey = \K[A-Za-z0-9+/]{42,43}=",
         ],
     ),
+    row(
+        "hashicorp-secret-id",
+        "https://developer.hashicorp.com/vault/docs/auth/approle",
+        &[r#"(?i)secret(_|-| |)id[ =:"'>\]{1,24}\K[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}"#],
+    ),
+    row(
+        "hashicorp-boundary-token",
+        "https://developer.hashicorp.com/boundary/docs/concepts/security/data-encryption",
+        &[r"\bat_[A-Za-z0-9]{10}_s1[A-Za-z0-9]{30,}"],
+    ),
+    row(
+        "tableau-token",
+        "https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_concepts_auth.htm",
+        &[r"(?mixed)[A-Za-z0-9+/]{22}==:[A-Za-z0-9]{32}\b"],
+    ),
+    row(
+        "phoenix-token",
+        "https://hexdocs.pm/phoenix/Phoenix.Token.html",
+        &[r"SFMyNTY.[A-Za-z0-9_-]{16,}.[A-Za-z0-9_-]{16,}"],
+    ),
+    row(
+        "zoho-zapi-key",
+        "https://www.zoho.com/recruit/developer-console/widgets/API/get-zapi-key.html",
+        &[r"\b1001.[a-f0-9]{32}.[a-f0-9]{32}", r"\b1003.[a-f0-9]{32,}\b"],
+    ),
 ];
 
-/// What any service may sign: it stands last, so that whose token it is, where that can be told, gives the name.
-pub(super) const SIGNED: &[Rule] = &[
+/// What is of many services: it stands last, so that whose token it is, where that can be told, gives the name.
+pub(super) const ANYONES: &[Rule] = &[
     row(
         "jwt",
         "https://www.rfc-editor.org/rfc/rfc7519",
@@ -203,5 +228,10 @@ pub(super) const SIGNED: &[Rule] = &[
         "encoded-jwt",
         "https://www.rfc-editor.org/rfc/rfc7519",
         &[r"\bZXlK(aGJHY2|MGVYQWlPaU|cmFXUWlP|cGMzTWlPaU|emRXSWlPaU|aGRXUWlPaU|bGJtTWlPaU)[A-Za-z0-9+/=_-]{40,}"],
+    ),
+    row(
+        "service-secret-key",
+        "services that follow Stripe's format: RevenueCat, Freemius",
+        &[r"(?mixed)\bsk_[A-Za-z0-9]{28,}"],
     ),
 ];

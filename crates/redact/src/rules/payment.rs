@@ -8,6 +8,29 @@ const fn row(id: &'static str, source: &'static str, patterns: &'static [&'stati
 
 pub(super) const ROWS: &[Rule] = &[
     row(
+        "recharge-key",
+        "https://developer.rechargepayments.com/2021-11/getting-started/api-keys",
+        &[
+            r"\bsk_(1|2|3|5|10)x(1|2|3)_[a-f0-9]{64}",
+            r"\bsk_test_(1|2|3|5|10)x(1|2|3)_[a-f0-9]{64}",
+        ],
+    ),
+    row(
+        "tickettailor-key",
+        "https://developers.tickettailor.com",
+        &[r"\bsk_[0-9]{4}_[0-9]{6}_[a-f0-9]{32}"],
+    ),
+    row(
+        "twitch-stream-key",
+        "https://dev.twitch.tv/docs/video-broadcast",
+        &[r"\blive_[0-9]{8,12}_[A-Za-z0-9]{30,36}"],
+    ),
+    row(
+        "scale-callback-secret",
+        "https://scale.com/docs/api-reference/authentication",
+        &[r"\blive_auth_[a-f0-9]{32}"],
+    ),
+    row(
         "stripe-live-key",
         "https://docs.stripe.com/keys",
         &[r"sk_live_[A-Za-z0-9]{10,}", r"sk_org_live_[A-Za-z0-9]{10,}"],
@@ -234,12 +257,13 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"infura.io/v3/\K[a-f0-9]{32}", r"infura.io/ws/v3/\K[a-f0-9]{32}"],
     ),
     row(
-        "alchemy-url",
+        "alchemy-key",
         "https://www.alchemy.com/docs/create-an-api-key",
         &[
             r".alchemy.com/v2/\K[A-Za-z0-9_-]{24,}",
             r".alchemyapi.io/v2/\K[A-Za-z0-9_-]{24,}",
             r".alchemy.com/nft/v3/\K[A-Za-z0-9_-]{24,}",
+            r"\balcht_[A-Za-z0-9]{30}",
         ],
     ),
     row(
@@ -256,5 +280,20 @@ pub(super) const ROWS: &[Rule] = &[
         "paymongo-webhook-secret",
         "https://developers.paymongo.com/docs/webhooks",
         &[r"\bwhsk_[A-Za-z0-9]{20,}"],
+    ),
+    row(
+        "rapyd-key",
+        "https://docs.rapyd.net/en/authentication.html",
+        &[r"(?i)\brsk_[a-f0-9]{50,}"],
+    ),
+    row(
+        "proof-key",
+        "https://dev.proof.com/docs/api-keys",
+        &[r"(?mixed)\bprf_[A-Za-z0-9_-]{24,}"],
+    ),
+    row(
+        "covalent-key",
+        "https://goldrush.dev/docs",
+        &[r"(?mixed)\bcqt_[A-Za-z0-9]{24,}"],
     ),
 ];
