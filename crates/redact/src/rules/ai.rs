@@ -235,7 +235,11 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "devin-key",
         "https://docs.devin.ai/api-reference/authentication",
-        &[r"\bapk_(user_)[A-Za-z0-9+/=]{80,}", r"cog_[a-z2-7]{52}"],
+        &[
+            r"\bapk_(user_)[A-Za-z0-9+/=]{80,}",
+            r"(?mixed)\bapk_[A-Za-z0-9+/=]{60,}",
+            r"cog_[a-z2-7]{52}",
+        ],
     ),
     row(
         "brave-search-key",

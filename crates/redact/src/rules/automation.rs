@@ -119,7 +119,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "apify-token",
         "https://docs.apify.com/platform/integrations/api",
-        &[r"apify_(api|ui|proxy|webhook|integration|run|actor_run|run_proxy)_[A-Za-z0-9]{30,}"],
+        &[r"(?mixed)apify_(api|ui|proxy|webhook|integration|run|actor_run|run_proxy)_[A-Za-z0-9_-]{30,}"],
     ),
     row(
         "block-protocol-key",
@@ -154,7 +154,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "samsara-token",
         "https://developers.samsara.com/docs/authentication",
-        &[r"samsara_api_[A-Za-z0-9]{28,}"],
+        &[r"samsara_api_[A-Za-z0-9]{20,}"],
     ),
     row(
         "mergify-key",

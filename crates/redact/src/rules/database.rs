@@ -80,7 +80,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "datastax-token",
         "https://docs.datastax.com/en/astra-db-serverless/administration/manage-application-tokens.html",
-        &[r"AstraCS:[A-Za-z0-9]{20,}:[a-f0-9]{64}"],
+        &[r"AstraCS:[A-Za-z0-9]{20,}:[a-f0-9]{64}", r"AstraCS:[A-Za-z0-9]{20,}"],
     ),
     row(
         "elastic-key",

@@ -158,7 +158,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "valtown-token",
         "https://docs.val.town/reference/api/authentication",
-        &[r"\bvtwn_[A-Za-z0-9]{20,}"],
+        &[r"(?mixed)\bvtwn_[A-Za-z0-9_-]{20,}"],
     ),
     row(
         "uploadthing-secret",

@@ -25,7 +25,10 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "workos-key",
         "https://workos.com/docs/reference/api-keys",
-        &[r"sk_(live|test)_[A-Za-z0-9]{30,}"],
+        &[
+            r"sk_(live|test)_[A-Za-z0-9]{30,}",
+            r"sk_(live|test)_a2V5Xz[A-Za-z0-9+/=]{40,}",
+        ],
     ),
     row(
         "stytch-secret",
@@ -148,7 +151,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "onfido-token",
         "https://documentation.onfido.com/api/latest#authentication",
-        &[r"\bapi_(live|sandbox)(.|_us.|_ca.)[A-Za-z0-9_-]{11}.[A-Za-z0-9_-]{30,}"],
+        &[r"(?mixed)\bapi_(live|sandbox)(.|_us.|_ca.)[A-Za-z0-9_.-]{20,}"],
     ),
     row(
         "unkey-key",
@@ -164,7 +167,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "kong-token",
         "https://developer.konghq.com/konnect-api",
-        &[r"(k|s)pat_[A-Za-z0-9]{30,}"],
+        &[r"\b(k|s)pat_[A-Za-z0-9]{30,}"],
     ),
     row(
         "netbird-token",

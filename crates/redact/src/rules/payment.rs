@@ -60,6 +60,7 @@ pub(super) const ROWS: &[Rule] = &[
         "https://developer.squareup.com/docs/build-basics/access-tokens",
         &[
             r"\bEAAA[A-Za-z0-9_-]{22,}",
+            r"sandbox-sq0(csb|idb|csp)-[A-Za-z0-9_-]{22,}",
             r"sq0(atp|csp|idp|idb|csb|isp|acp|atb|urt|oat)-[A-Za-z0-9_-]{22,}",
         ],
     ),
@@ -146,7 +147,7 @@ pub(super) const ROWS: &[Rule] = &[
         "polar-token",
         "https://polar.sh/docs/integrate/authentication",
         &[
-            r"polar_(oat|pat|cst|whs|at_u|at_o|rt_u|rt_o|cs|ac)_[A-Za-z0-9]{20,}",
+            r"(?mixed)polar_(oat|pat|cst|whs|at|at_u|at_o|rt_u|rt_o|cs|ac)_[A-Za-z0-9_-]{20,}",
             r"polar_ci_[A-Za-z0-9]{20,}",
         ],
     )
@@ -187,7 +188,10 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "midtrans-server-key",
         "https://docs.midtrans.com/docs/authorization-environment",
-        &[r"Mid-server-[A-Za-z0-9_-]{20,}"],
+        &[
+            r"(?mixed)SB-Mid-server-[A-Za-z0-9_-]{10,}",
+            r"(?mixed)Mid-server-[A-Za-z0-9_-]{10,}",
+        ],
     ),
     row(
         "mercadopago-token",
@@ -231,7 +235,10 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "mercury-token",
         "https://docs.mercury.com/docs/getting-started",
-        &[r"secret-token:\K[A-Za-z0-9_]{30,}"],
+        &[
+            r"secret-token:\K[A-Za-z0-9_]{30,}",
+            r"mercury_(production|sandbox)_[a-z]{2,10}_[A-Za-z0-9_]{30,}",
+        ],
     ),
     row(
         "crossmint-key",

@@ -48,7 +48,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "pinterest-token",
         "https://developers.pinterest.com/docs/getting-started/authentication-and-scopes",
-        &[r"pin(a|r|c)_[A-Z0-9]{60,}"],
+        &[r"(?mixed)\bpin(a|r|c)_[A-Za-z0-9_-]{40,}"],
     ),
     row(
         "tiktok-token",
