@@ -19,6 +19,7 @@ pub(super) const ROWS: &[Rule] = &[
             r"sk-(proj|svcacct|admin|None|service)-[A-Za-z0-9_-]{20,}",
             r"\bsk-[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20,}",
             r"\bsess-[A-Za-z0-9]{40,}",
+            r"\bek_[a-f0-9]{32,}\b",
         ],
     ),
     row(

@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "clerk-api-key",
         "https://clerk.com/docs/machine-auth/api-keys",
-        &[r"(?mixed)\bak_[A-Za-z0-9]{32,}"],
+        &[r"(?mixed)\b(ak|mt|oat)_[A-Za-z0-9]{32,}"],
     ),
     row(
         "okta-token",
@@ -99,7 +99,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "nats-seed",
         "https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/nkey_auth",
-        &[r"\bSUA[A-Z2-7]{55}\b"],
+        &[r"\bS(U|A|O|N|C|X)A[A-Z2-7]{55}\b"],
     ),
     row(
         "wallet-private-key",

@@ -46,6 +46,11 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"rk_(live|test|prod)_[A-Za-z0-9]{10,}"],
     ),
     row(
+        "stripe-ephemeral-key",
+        "https://docs.stripe.com/issuing/elements",
+        &[r"(?mixed)\bek_(live|test)_[A-Za-z0-9,_-]{20,}"],
+    ),
+    row(
         "stripe-webhook-secret",
         "https://docs.stripe.com/webhooks#verify-official-libraries",
         &[r"whsec_[A-Za-z0-9+/=_-]{20,}"],

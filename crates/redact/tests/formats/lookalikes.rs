@@ -154,6 +154,7 @@ pub(crate) const LINES: &[&str] = &[
     "polar_at_the_edge_of_the_map polar_cs_projection_parameters_3",
     "apk_signature_scheme_v3 apk_metadata_extraction_and_verification",
     "mercury_production_of_the_plant Mid-server-side-rendering",
+    "ek_live_and_learn_from_the_tests_2024 mt_rand oat_milk",
     "SFMyNTY is HS256 in base64",
     "src/hooks/usekeyboardnavigationhooks.ts",
     "https://make.com/integrations",
