@@ -115,21 +115,22 @@ const fn structure(id: &'static str, source: &'static str) -> Rule {
 }
 
 /// The vendors' rows. Of rules that fit the same place the earlier gives its name, so what is particular stands before
-/// what is general: a payment key before an `sk_` key of any other service.
-const TABLES: [&[Rule]; 13] = [
+/// what is general: a payment key before an `sk_` key of any other service, a JSON Web Token of anyone last.
+const TABLES: [&[Rule]; 14] = [
     cloud::ROWS,
     code_host::ROWS,
     chat::ROWS,
+    hosting::ROWS,
     payment::ROWS,
     ai::ROWS,
     mail::ROWS,
     identity::ROWS,
-    hosting::ROWS,
     database::ROWS,
     registry::ROWS,
     observability::ROWS,
     automation::ROWS,
     social::ROWS,
+    identity::ANYONES,
 ];
 
 const VENDORS: usize = {

@@ -1,7 +1,7 @@
 //! The shape of a credential: a small pattern language, and a check that is linear however often it is tried.
 //!
 //! A pattern is text as in `sk_live_[A-Za-z0-9]{16,}`: literals, classes with a count, groups of literal alternatives
-//! `(a|b)`, `\K` where the hidden part begins, and `\b` at either end. There is no backtracking to speak of: a class takes
+//! `(a|b)`, `\K` where the hidden part begins, `\E` where it ends before what must follow, and `\b` at either end. There is no backtracking to speak of: a class takes
 //! its whole run, or exactly as many as it must when what follows could belong to the run as well.
 //!
 //! A pattern that begins with a class, as in `[a-f0-9]{32}-us[0-9]{1,2}`, has its keyword in the middle: what stands before
@@ -177,6 +177,8 @@ pub(crate) struct Shape {
     chance: bool,
     exact: bool,
     hidden_from: usize,
+    /// The part before which the hidden part ends; none of that number when it goes to the end.
+    hidden_to: usize,
     flags: Flags,
     of_a_user: bool,
 }
@@ -200,6 +202,7 @@ impl Shape {
         let mut left = None;
         let mut exact = false;
         let mut hidden_from = 0;
+        let mut hidden_to = usize::MAX;
         let mut rest = pattern;
         while let Some(first) = rest.chars().next() {
             let mut class = None;
@@ -216,6 +219,12 @@ impl Shape {
                                 parts.push(Part::Literal(std::mem::take(&mut literal)));
                             }
                             hidden_from = parts.len();
+                        }
+                        'E' => {
+                            if !literal.is_empty() {
+                                parts.push(Part::Literal(std::mem::take(&mut literal)));
+                            }
+                            hidden_to = parts.len();
                         }
                         'w' => class = Some(members("A-Za-z0-9_")?),
                         'd' => class = Some(members("0-9")?),
@@ -259,7 +268,7 @@ impl Shape {
             let keyword = |part: &Part| matches!(part, Part::Literal(literal) if literal.len() >= 3);
             let at = parts.iter().position(keyword).ok_or("has no literal of 3 characters")?;
             lead = parts.drain(..at).rev().collect();
-            if hidden_from != 0 {
+            if hidden_from != 0 || hidden_to != usize::MAX {
                 return Err("hides all that stands before its keyword");
             }
         }
@@ -304,6 +313,7 @@ impl Shape {
             chance,
             exact,
             hidden_from,
+            hidden_to,
             flags,
         })
     }
@@ -356,11 +366,15 @@ impl Shape {
         }
         let mut here = at;
         let mut hidden = at;
+        let mut shown = None;
         let mut ordinal = 0;
         let mut body = at;
         for (index, part) in self.parts.iter().enumerate() {
             if index == self.hidden_from {
                 hidden = here;
+            }
+            if index == self.hidden_to {
+                shown = Some(here);
             }
             match part {
                 Part::Literal(literal) => {
@@ -422,6 +436,7 @@ impl Shape {
         if let Some(end) = self.flags.checksum.and_then(|sum| sum.end(text, at, body, here)) {
             here = end;
         }
+        here = shown.unwrap_or(here);
         // A full stop or a comma is the sentence's, not the token's.
         while here > body && matches!(text[here - 1], b'.' | b',') {
             here -= 1;
@@ -503,7 +518,14 @@ impl Shape {
                 Part::Run { least, most, .. } => (*least).max(24.min(*most)),
             })
             .sum();
-        &example[lead..]
+        let stays: usize = self.parts[self.hidden_to.min(self.parts.len())..]
+            .iter()
+            .map(|part| match part {
+                Part::Literal(literal) => literal.len(),
+                Part::Run { least, most, .. } => (*least).max(24.min(*most)),
+            })
+            .sum();
+        &example[lead..example.len() - stays]
     }
 }
 
@@ -515,10 +537,25 @@ fn after_escape(text: &[u8], at: usize) -> bool {
 /// Whether letters look drawn by chance: a digit among them, or many capitals among others. Of 24 random letters and digits
 /// one in a thousand fails; words joined by hyphens, underscores or capitals have neither.
 fn is_mixed(text: &[u8]) -> bool {
+    if are_words(text) {
+        return false;
+    }
     let count = |kind: fn(&u8) -> bool| text.iter().filter(|byte| kind(byte)).count();
     let (upper, lower) = (count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase));
     let letters = upper + lower;
     count(u8::is_ascii_digit) > 0 || upper * 3 >= letters && lower * 6 >= letters
+}
+
+/// Whether these are words joined by hyphens or underscores, each perhaps with a small number behind it.
+fn are_words(text: &[u8]) -> bool {
+    let joint = |byte: &u8| matches!(byte, b'_' | b'-');
+    let after =
+        |letters: &[u8], of: fn(&u8) -> bool| letters.iter().position(|byte| !of(byte)).unwrap_or(letters.len());
+    text.iter().any(joint)
+        && text.split(joint).all(|word| {
+            let letters = after(word, u8::is_ascii_lowercase).max(after(word, u8::is_ascii_uppercase));
+            word.len() - letters <= 4 && word[letters..].iter().all(u8::is_ascii_digit)
+        })
 }
 
 /// Writes out the groups: `a(b|c)d` becomes `abd` and `acd`.
@@ -627,6 +664,20 @@ mod tests {
     }
 
     #[test]
+    fn what_must_follow_the_hidden_part_stays() {
+        hides(
+            "acme://[a-z]{1,}:\\K[0-9]{4}\\E@acme",
+            "acme://u:1234@acme.example",
+            Some("1234"),
+        );
+        hides(
+            "acme://[a-z]{1,}:\\K[0-9]{4}\\E@acme",
+            "acme://u:1234@other.example",
+            None,
+        );
+    }
+
+    #[test]
     fn the_sign_that_ends_a_sentence_stays() {
         hides("tok_[a-z0-9.,]{4,}", "a tok_ab12.cd34., then", Some("tok_ab12.cd34"));
     }
@@ -636,6 +687,13 @@ mod tests {
         hides("(?mixed)tok-[A-Za-z-]{6,}", "tok-placeholder-for-the-docs", None);
         hides("(?mixed)tok-[A-Za-z_-]{6,}", "tok-SOME_CONSTANT_NAME", None);
         hides("(?mixed)tok-[A-Za-z-]{6,}", "tok-getUserNameFromSession", None);
+        hides("(?mixed)tok-[a-z0-9_-]{6,}", "tok-one_of_the_reports-2024_q1", None);
+        hides("(?mixed)tok-[A-Z0-9_-]{6,}", "tok-SOME_CONSTANT_NAME_2", None);
+        hides(
+            "(?mixed)tok-[a-z0-9_-]{6,}",
+            "tok-one_of9the_reports",
+            Some("tok-one_of9the_reports"),
+        );
         hides(
             "(?mixed)tok-[A-Za-z0-9-]{6,}",
             "tok-kQxWbTzPmRdY",

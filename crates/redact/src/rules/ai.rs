@@ -19,6 +19,7 @@ pub(super) const ROWS: &[Rule] = &[
             r"sk-(proj|svcacct|admin|None|service)-[A-Za-z0-9_-]{20,}",
             r"\bsk-[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20,}",
             r"\bsess-[A-Za-z0-9]{40,}",
+            r"\bek_[a-f0-9]{32,}\b",
         ],
     ),
     row(
@@ -38,6 +39,16 @@ pub(super) const ROWS: &[Rule] = &[
             r"(?mixed)sk-helicone-[A-Za-z0-9-]{20,}",
             r"(?mixed)pk-helicone-[A-Za-z0-9-]{20,}",
         ],
+    ),
+    row(
+        "langwatch-key",
+        "https://docs.langwatch.ai/integration/overview",
+        &[r"(?mixed)sk-lw-[A-Za-z0-9_-]{30,}"],
+    ),
+    row(
+        "letta-key",
+        "https://docs.letta.com/api/authentication",
+        &[r"(?mixed)sk-let-[A-Za-z0-9+/=_-]{30,}"],
     ),
     row(
         "minimax-key",
@@ -148,6 +159,11 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"\b(e2b|sk_e2b)_[a-f0-9]{40}"],
     ),
     row(
+        "mem0-key",
+        "https://docs.mem0.ai/api-reference",
+        &[r"(?mixed)\bm0-[A-Za-z0-9]{24,}\b"],
+    ),
+    row(
         "modal-token",
         "https://modal.com/docs/reference/modal.config",
         &[r"(?mixed)\ba(k|s)-[A-Za-z0-9]{22}\b"],
@@ -220,7 +236,11 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "devin-key",
         "https://docs.devin.ai/api-reference/authentication",
-        &[r"\bapk_(user_)[A-Za-z0-9+/=]{80,}", r"cog_[a-z2-7]{52}"],
+        &[
+            r"\bapk_(user_)[A-Za-z0-9+/=]{80,}",
+            r"(?mixed)\bapk_[A-Za-z0-9+/=]{60,}",
+            r"cog_[a-z2-7]{52}",
+        ],
     ),
     row(
         "brave-search-key",
@@ -256,5 +276,73 @@ pub(super) const ROWS: &[Rule] = &[
         "novita-key",
         "https://novita.ai/docs/guides/quickstart",
         &[r"(?mixed)\bsk_[A-Za-z0-9_-]{43}\b"],
+    ),
+    row(
+        "friendli-token",
+        "https://friendli.ai/docs/guides/personal_access_tokens",
+        &[r"\bflp_[A-Za-z0-9]{40,}"],
+    ),
+    row(
+        "scrapfly-key",
+        "https://scrapfly.io/docs/scrape-api/getting-started",
+        &[r"\bscp-(live|test)-[a-z0-9]{32}"],
+    ),
+    row(
+        "saladcloud-key",
+        "https://docs.salad.com/reference/api-usage",
+        &[r"(?mixed)salad_cloud_[A-Za-z0-9]{1,12}_[A-Za-z0-9]{7,}"],
+    ),
+    row(
+        "voiceflow-key",
+        "https://docs.voiceflow.com/reference/authentication",
+        &[
+            r"\bVF.(DM.|WS.)[A-Fa-f0-9]{24}.[A-Za-z0-9]{16}",
+            r"\bVF.[A-Fa-f0-9]{24}.[A-Za-z0-9]{16}",
+        ],
+    ),
+    row(
+        "nomic-key",
+        "https://docs.nomic.ai/platform/authentication",
+        &[r"(?mixed)\bnk-[A-Za-z0-9_-]{43}\b"],
+    ),
+    row(
+        "upstage-key",
+        "https://console.upstage.ai/docs/getting-started",
+        &[r"(?mixed)\bup_[A-Za-z0-9]{29}\b"],
+    ),
+    row(
+        "browser-use-key",
+        "https://docs.browser-use.com/cloud/quickstart",
+        &[r"(?mixed)\bbu_[A-Za-z0-9_-]{40,}"],
+    ),
+    row(
+        "hyperbrowser-key",
+        "https://docs.hyperbrowser.ai/get-started/quickstart",
+        &[r"\bhb_[a-f0-9]{28,}\b"],
+    ),
+    row(
+        "coze-token",
+        "https://www.coze.com/docs/developer_guides/pat",
+        &[r"(?mixed)\b(pat|sat)_[A-Za-z0-9]{64}\b"],
+    ),
+    row(
+        "openpipe-key",
+        "https://docs.openpipe.ai/getting-started/openpipe-sdk",
+        &[r"(?mixed)\bopk_[A-Za-z0-9]{30,}"],
+    ),
+    row(
+        "warp-key",
+        "https://docs.warp.dev/reference/cli",
+        &[r"(?mixed)\bwk-1.[A-Za-z0-9]{40,}"],
+    ),
+    row(
+        "factory-key",
+        "https://docs.factory.ai/cli/getting-started/overview",
+        &[r"(?mixed)\bfk-[A-Za-z0-9_-]{40,}"],
+    ),
+    row(
+        "arize-key",
+        "https://arize.com/docs/ax/security-and-settings/api-keys",
+        &[r"\bak-[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}-[A-Za-z0-9_-]{16,}"],
     ),
 ];

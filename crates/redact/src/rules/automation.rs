@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Rule] = &[
         "https://buildkite.com/docs/platform/security/tokens",
         &[
             r"bkua_[a-z0-9]{40,}",
-            r"(?mixed)\bbk(aa|at|ct|pt|aj|ar|pi|pr)_[A-Za-z0-9_.-]{30,}",
+            r"(?mixed)\bbk(aa|at|ct|pt|aj|ar|pi|pr|pat|ps)_[A-Za-z0-9_.-]{30,}",
         ],
     ),
     row(
@@ -119,7 +119,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "apify-token",
         "https://docs.apify.com/platform/integrations/api",
-        &[r"apify_(api|ui|proxy|webhook|integration|run|actor_run|run_proxy)_[A-Za-z0-9]{30,}"],
+        &[r"(?mixed)apify_(api|ui|proxy|webhook|integration|run|actor_run|run_proxy)_[A-Za-z0-9_-]{30,}"],
     ),
     row(
         "block-protocol-key",
@@ -154,6 +154,44 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "samsara-token",
         "https://developers.samsara.com/docs/authentication",
-        &[r"samsara_api_[A-Za-z0-9]{28,}"],
+        &[r"samsara_api_[A-Za-z0-9]{20,}"],
+    ),
+    row(
+        "mergify-key",
+        "https://docs.mergify.com/api/usage",
+        &[r"mergify_application_key_[A-Za-z0-9_-]{40,}"],
+    ),
+    row(
+        "coderabbit-key",
+        "https://docs.coderabbit.ai/api-reference",
+        &[r"\bcr-[a-f0-9]{58}\b"],
+    ),
+    row(
+        "wundergraph-key",
+        "https://cosmo-docs.wundergraph.com/studio/api-keys",
+        &[r"\bcosmo_[a-f0-9]{32}\b"],
+    ),
+    row(
+        "bitrise-token",
+        "https://docs.bitrise.io/en/bitrise-platform/workspaces/workspace-api-token",
+        &[r"(?mixed)\bbitwat_[A-Za-z0-9_-]{20,}"],
+    ),
+    row(
+        "workato-token",
+        "https://docs.workato.com/workato-api.html",
+        &[
+            r"\bwrka-eyJ[A-Za-z0-9_-]{8,}.[A-Za-z0-9_-]{16,}.[A-Za-z0-9_-]{20,}",
+            r"\bwrka(eu|jp|sg|au|il|cn|kr)-eyJ[A-Za-z0-9_-]{8,}.[A-Za-z0-9_-]{16,}.[A-Za-z0-9_-]{20,}",
+        ],
+    ),
+    row(
+        "chief-tools-token",
+        "https://chief.app",
+        &[r"(?mixed)\bct(p|o|i)_[A-Za-z0-9]{36,}"],
+    ),
+    row(
+        "bannerbear-key",
+        "https://developers.bannerbear.com",
+        &[r"\bbb_(pr|ma)_[a-f0-9]{30}"],
     ),
 ];

@@ -44,13 +44,16 @@ pub(super) const ROWS: &[Rule] = &[
         &[
             r"discord.com/api/webhooks/\K[0-9]{10,}/[A-Za-z0-9_-]{30,}",
             r"discordapp.com/api/webhooks/\K[0-9]{10,}/[A-Za-z0-9_-]{30,}",
-            r"discord.com/api/v10/webhooks/\K[0-9]{10,}/[A-Za-z0-9_-]{30,}",
+            r"discord.com/api/v(6|7|8|9|10)/webhooks/\K[0-9]{10,}/[A-Za-z0-9_-]{30,}",
         ],
     ),
     row(
         "discord-bot-token",
         "https://discord.com/developers/docs/reference#authentication",
-        &[r"Bot \K[MNO][A-Za-z0-9_-]{22,27}.[A-Za-z0-9_-]{6}.[A-Za-z0-9_-]{25,}"],
+        // It begins with the bot's number in base64: of its first three digits, 900 beginnings are possible.
+        &[
+            r"\b(MT|Mj|Mz|ND|NT|Nj|Nz|OD|OT)(A|E|I|M|Q|U|Y|c|g|k)(w|x|y|z|0|1|2|3|4|5)[MNO][A-Za-z0-9]{17,22}.[A-Za-z0-9_-]{6}.[A-Za-z0-9_-]{25,}",
+        ],
     ),
     row(
         "telegram-bot-token",
@@ -124,5 +127,15 @@ pub(super) const ROWS: &[Rule] = &[
         "pipedream-webhook-url",
         "https://pipedream.com/docs/workflows/building-workflows/triggers",
         &[r"https://\Keo[a-z0-9]{11,16}.m.pipedream.net"],
+    ),
+    row(
+        "ntfy-token",
+        "https://docs.ntfy.sh/config/#access-tokens",
+        &[r"(?mixed)\btk_[a-z0-9]{29}\b"],
+    ),
+    row(
+        "matrix-token",
+        "https://spec.matrix.org/latest/client-server-api/#client-authentication",
+        &[r"\bsyt_[A-Za-z0-9+/=-]{2,}_[A-Za-z]{20}_[A-Za-z0-9]{6}"],
     ),
 ];

@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "aws-access-key-id",
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html",
-        &[r"(AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b"],
+        &[r"(AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b", r"\bA3T[A-Z0-9]{17}\b"],
     ),
     row(
         "aws-session-token",
@@ -127,10 +127,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "azure-client-secret",
         AZURE_MARKS,
-        &[
-            r"[A-Za-z0-9_.~-]{3}8Q~[A-Za-z0-9_.~-]{28,}",
-            r"[A-Za-z0-9_.~-]{3}7Q~[A-Za-z0-9_.~-]{28,}",
-        ],
+        &[r"[A-Za-z0-9_.~-]{3}(0|1|2|3|4|5|6|7|8|9)Q~[A-Za-z0-9_.~-]{28,}"],
     ),
     row(
         "azure-service-key",
@@ -190,7 +187,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "alibaba-access-key",
         "https://www.alibabacloud.com/help/ram/user-guide/create-an-accesskey-pair",
-        &[r"\bLTAI[A-Za-z0-9]{12,30}\b", r"\bSTS.N[A-Za-z0-9]{20,}"],
+        &[r"\bLTAI[A-Za-z0-9]{12,30}\b", r"(?mixed)\bSTS.[A-Za-z0-9]{20,}"],
     ),
     row(
         "alibaba-security-token",
@@ -244,7 +241,7 @@ pub(super) const ROWS: &[Rule] = &[
             r"\bAQVN[A-Za-z0-9_-]{35,}",
             r"\bYCAJE[A-Za-z0-9_-]{18,}",
             r"(?mixed)\bYCM[A-Za-z0-9_-]{37}\b",
-            r"\bt1.9eue[A-Za-z0-9_-]{16,}[=]{0,2}.[A-Za-z0-9_-]{60,}",
+            r"\bt1.[A-Za-z0-9_-]{20,}[=]{0,2}.[A-Za-z0-9_-]{60,}[=]{0,2}",
             r"\by0_[A-Za-z0-9_-]{50,}",
         ],
     ),
@@ -277,7 +274,10 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "docker-swarm-token",
         "https://docs.docker.com/engine/swarm/join-nodes",
-        &[r"SWMTKN-1-[a-z0-9]{40,}-[a-z0-9]{20,}"],
+        &[
+            r"SWMTKN-1-[a-z0-9]{40,}-[a-z0-9]{20,}",
+            r"SWMTKN-2-1-[a-z0-9]{40,}-[a-z0-9]{20,}",
+        ],
     ),
     row(
         "k3s-token",
@@ -297,5 +297,51 @@ pub(super) const ROWS: &[Rule] = &[
         "portainer-token",
         "https://docs.portainer.io/api/access",
         &[r"(?mixed)\bptr_[A-Za-z0-9/+=]{40,}"],
+    ),
+    row(
+        "digitalocean-model-key",
+        "https://docs.digitalocean.com/products/gradient-ai-platform/how-to/use-serverless-inference",
+        &[r"(?mixed)sk-do-[A-Za-z0-9_-]{30,}"],
+    ),
+    row(
+        "azure-entra-refresh-token",
+        "https://learn.microsoft.com/entra/identity-platform/refresh-tokens",
+        &[
+            r"\b(0|1).A[A-Za-z0-9_-]{50,}.Ag[A-Za-z0-9_.-]{100,}",
+            r"\b(0|1).A[A-Za-z0-9_-]{50,}.[0-9]{1}.Ag[A-Za-z0-9_.-]{100,}",
+        ],
+    ),
+    row(
+        "azure-api-management-git-password",
+        "https://learn.microsoft.com/rest/api/apimanagement/tenant-access-git",
+        &[r"git&[0-9]{12}&[A-Za-z0-9/+]{86}=="],
+    ),
+    row(
+        "backblaze-key",
+        "https://www.backblaze.com/docs/cloud-storage-application-keys",
+        &[r"(?mixed)\bK00(0|1|2|3|4|5)[A-Za-z0-9+/]{27}\b"],
+    ),
+    row(
+        "tigris-key",
+        "https://www.tigrisdata.com/docs/iam/manage-access-key",
+        &[
+            r"(?mixed)\btsec_[A-Za-z0-9_+-]{40,}",
+            r"(?mixed)\btid_[A-Za-z0-9_-]{32,}",
+        ],
+    ),
+    row(
+        "docker-swarm-unlock-key",
+        "https://docs.docker.com/engine/swarm/swarm_manager_locking",
+        &[r"SWMKEY-1-[A-Za-z0-9+/]{40,}"],
+    ),
+    row(
+        "proxmox-token",
+        "https://pve.proxmox.com/wiki/Proxmox_VE_API#API_Tokens",
+        &[r"PVEAPIToken=[A-Za-z0-9@._!-]{3,80}=\K[a-f0-9-]{36}"],
+    ),
+    row(
+        "qovery-token",
+        "https://www.qovery.com/docs/cli/overview",
+        &[r"\bqov_[A-Za-z0-9_]{40,}"],
     ),
 ];

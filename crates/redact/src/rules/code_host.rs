@@ -75,4 +75,14 @@ pub(super) const ROWS: &[Rule] = &[
         "https://docs.gitguardian.com/api-docs/authentication",
         &[r"\bggtt-(v|s)-[A-Za-z0-9]{20,}"],
     ),
+    row(
+        "bitbucket-data-center-token",
+        "https://confluence.atlassian.com/bitbucketserver/http-access-tokens-939515499.html",
+        &[r"\bBBDC-[A-Za-z0-9+/@_-]{40,}"],
+    ),
+    row(
+        "sourcegraph-amp-token",
+        "https://ampcode.com/manual",
+        &[r"sgamp_[a-z]{3,12}_[A-Za-z0-9_]{40,}"],
+    ),
 ];

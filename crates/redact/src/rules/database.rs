@@ -80,7 +80,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "datastax-token",
         "https://docs.datastax.com/en/astra-db-serverless/administration/manage-application-tokens.html",
-        &[r"AstraCS:[A-Za-z0-9]{20,}:[a-f0-9]{64}"],
+        &[r"AstraCS:[A-Za-z0-9]{20,}:[a-f0-9]{64}", r"AstraCS:[A-Za-z0-9]{20,}"],
     ),
     row(
         "elastic-key",
@@ -157,5 +157,50 @@ pub(super) const ROWS: &[Rule] = &[
         "databento-key",
         "https://databento.com/docs/portal/api-keys",
         &[r"(?mixed)\bdb-[A-Za-z0-9]{29}\b"],
+    ),
+    row(
+        "maxmind-license-key",
+        "https://dev.maxmind.com/license-key-validation-api",
+        &[r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk\b"],
+    ),
+    row(
+        "cloudinary-url",
+        "https://cloudinary.com/documentation/how_to_integrate_cloudinary",
+        &[r"cloudinary://[0-9]{10,}:\K[A-Za-z0-9_-]{20,}\E@"],
+    ),
+    row(
+        "fauna-secret",
+        "https://docs.fauna.com/fauna/current/learn/security/authentication",
+        &[r"(?mixed)\bfnA[A-Za-z0-9_-]{37}\b"],
+    ),
+    row(
+        "storyblok-token",
+        "https://www.storyblok.com/docs/concepts/access-tokens",
+        &[r"(?mixed)[A-Za-z0-9]{22}tt-[0-9]{4,9}-[A-Za-z0-9_-]{20}"],
+    ),
+    row(
+        "nocodb-token",
+        "https://nocodb.com/docs/product-docs/account-settings/api-tokens",
+        &[r"nc_pat_[A-Za-z0-9_-]{36,}"],
+    ),
+    row(
+        "prismic-token",
+        "https://prismic.io/docs/access-token",
+        &[r"(?mixed)\bMC5[A-Za-z0-9_-]{12,}.[A-Za-z0-9_-]{30,}"],
+    ),
+    row(
+        "imagekit-key",
+        "https://imagekit.io/docs/api-keys",
+        &[r"\bprivate_[A-Za-z0-9+/]{27}="],
+    ),
+    row(
+        "lightdash-token",
+        "https://docs.lightdash.com/references/workspace/personal-tokens",
+        &[r"ldpat_[A-Za-z0-9]{30,}"],
+    ),
+    row(
+        "metabase-key",
+        "https://www.metabase.com/docs/latest/people-and-groups/api-keys",
+        &[r"(?mixed)\bmb_[A-Za-z0-9+/=]{40,}"],
     ),
 ];

@@ -61,7 +61,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "deno-token",
         "https://docs.deno.com/deploy/classic/deployctl",
-        &[r"ddp_[A-Za-z0-9]{36,}"],
+        &[r"dd(p|w)_[A-Za-z0-9]{36,}"],
     ),
     row(
         "pulumi-token",
@@ -108,6 +108,7 @@ pub(super) const ROWS: &[Rule] = &[
         &[
             r"signkey-[a-z0-9_]{1,40}-[a-f0-9]{32,}",
             r"signkey-[a-z0-9]{1,20}-[a-z0-9]{1,20}-[a-f0-9]{32,}",
+            r"(?mixed)sk-inn-api-[A-Za-z0-9_-]{20,}",
         ],
     ),
     row(
@@ -157,7 +158,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "valtown-token",
         "https://docs.val.town/reference/api/authentication",
-        &[r"\bvtwn_[A-Za-z0-9]{20,}"],
+        &[r"(?mixed)\bvtwn_[A-Za-z0-9_-]{20,}"],
     ),
     row(
         "uploadthing-secret",
@@ -183,5 +184,20 @@ pub(super) const ROWS: &[Rule] = &[
         "endorlabs-key",
         "https://docs.endorlabs.com/administration/api-keys",
         &[r"endr+\K[A-Za-z0-9-]{16,}"],
+    ),
+    row(
+        "localstack-token",
+        "https://docs.localstack.cloud/getting-started/auth-token",
+        &[r"(?mixed)\bls-[A-Za-z0-9]{8}-[A-Za-z0-9]{4}-[A-Za-z0-9]{4}-[A-Za-z0-9]{4}-[A-Za-z0-9]{12}\b"],
+    ),
+    row(
+        "mintlify-key",
+        "https://www.mintlify.com/docs/api-reference/introduction",
+        &[r"(?mixed)\bmint_[A-Za-z0-9]{22,}"],
+    ),
+    row(
+        "appwrite-key",
+        "https://appwrite.io/docs/advanced/platform/api-keys",
+        &[r"\bstandard_[a-f0-9]{128,}"],
     ),
 ];

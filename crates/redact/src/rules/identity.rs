@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "clerk-api-key",
         "https://clerk.com/docs/machine-auth/api-keys",
-        &[r"(?mixed)\bak_[A-Za-z0-9]{32,}"],
+        &[r"(?mixed)\b(ak|mt|oat)_[A-Za-z0-9]{32,}"],
     ),
     row(
         "okta-token",
@@ -25,7 +25,10 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "workos-key",
         "https://workos.com/docs/reference/api-keys",
-        &[r"sk_(live|test)_[A-Za-z0-9]{30,}"],
+        &[
+            r"sk_(live|test)_[A-Za-z0-9]{30,}",
+            r"sk_(live|test)_a2V5Xz[A-Za-z0-9+/=]{40,}",
+        ],
     ),
     row(
         "stytch-secret",
@@ -43,6 +46,14 @@ pub(super) const ROWS: &[Rule] = &[
         &[
             r"\bA3-[A-Z0-9]{6}-[A-Z0-9]{11}-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}",
             r"\bA3-[A-Z0-9]{6}-[A-Z0-9]{6}-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}",
+        ],
+    ),
+    row(
+        "bitwarden-token",
+        "https://bitwarden.com/help/access-tokens",
+        // What it begins with is a random UUID, whose third part begins with a 4.
+        &[
+            r"[0].[a-f0-9]{8}-[a-f0-9]{4}-4(0|1|2|3|4|5|6|7|8|9|a|b|c|d|e|f)[a-f0-9]{2}-[a-f0-9]{4}-[a-f0-9]{12}.[A-Za-z0-9]{30}:[A-Za-z0-9+/]{22}==",
         ],
     ),
     row(
@@ -81,16 +92,6 @@ pub(super) const ROWS: &[Rule] = &[
         ],
     ),
     row(
-        "jwt",
-        "https://www.rfc-editor.org/rfc/rfc7519",
-        &[
-            r"eyJ[A-Za-z0-9_-]{10,}.[A-Za-z0-9_-]{10,}.[A-Za-z0-9_.-]{0,}",
-            r"eyJ[A-Za-z0-9_-]{10,}.eyJ[A-Za-z0-9_-]{10,}",
-            r"eyJ[A-Za-z0-9_-]{10,}..[A-Za-z0-9_-]{10,}.[A-Za-z0-9_.-]{10,}",
-        ],
-    )
-    .checksum("the header is a JSON object in base64url, so it begins with eyJ"),
-    row(
         "paseto-token",
         "https://github.com/paseto-standard/paseto-spec",
         &[r"\bv(1|2|3|4).(local|public).[A-Za-z0-9_-]{40,}"],
@@ -98,7 +99,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "nats-seed",
         "https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/nkey_auth",
-        &[r"\bSUA[A-Z2-7]{55}\b"],
+        &[r"\bS(U|A|O|N|C|X)A[A-Z2-7]{55}\b"],
     ),
     row(
         "wallet-private-key",
@@ -108,11 +109,6 @@ pub(super) const ROWS: &[Rule] = &[
             r"\bnsec1[a-z0-9]{58}\b",
             r"suiprivkey1[a-z0-9]{50,}",
         ],
-    ),
-    row(
-        "encoded-jwt",
-        "https://www.rfc-editor.org/rfc/rfc7519",
-        &[r"\bZXlK(aGJHY2|MGVYQWlPaU|cmFXUWlP|cGMzTWlPaU|emRXSWlPaU|aGRXUWlPaU|bGJtTWlPaU)[A-Za-z0-9+/=_-]{40,}"],
     ),
     row(
         "encoded-private-key",
@@ -155,7 +151,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "onfido-token",
         "https://documentation.onfido.com/api/latest#authentication",
-        &[r"\bapi_(live|sandbox)(.|_us.|_ca.)[A-Za-z0-9_-]{11}.[A-Za-z0-9_-]{30,}"],
+        &[r"(?mixed)\bapi_(live|sandbox)(.|_us.|_ca.)[A-Za-z0-9_.-]{20,}"],
     ),
     row(
         "unkey-key",
@@ -171,7 +167,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "kong-token",
         "https://developer.konghq.com/konnect-api",
-        &[r"(k|s)pat_[A-Za-z0-9]{30,}"],
+        &[r"\b(k|s)pat_[A-Za-z0-9]{30,}"],
     ),
     row(
         "netbird-token",
@@ -191,5 +187,54 @@ pub(super) const ROWS: &[Rule] = &[
             r"PrivateKey = \K[A-Za-z0-9+/]{42,43}=",
             r"PresharedKey = \K[A-Za-z0-9+/]{42,43}=",
         ],
+    ),
+    row(
+        "hashicorp-secret-id",
+        "https://developer.hashicorp.com/vault/docs/auth/approle",
+        &[r#"(?i)secret(_|-| |)id[ =:"'>\]{1,24}\K[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}"#],
+    ),
+    row(
+        "hashicorp-boundary-token",
+        "https://developer.hashicorp.com/boundary/docs/concepts/security/data-encryption",
+        &[r"\bat_[A-Za-z0-9]{10}_s1[A-Za-z0-9]{30,}"],
+    ),
+    row(
+        "tableau-token",
+        "https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_concepts_auth.htm",
+        &[r"(?mixed)[A-Za-z0-9+/]{22}==:[A-Za-z0-9]{32}\b"],
+    ),
+    row(
+        "phoenix-token",
+        "https://hexdocs.pm/phoenix/Phoenix.Token.html",
+        &[r"SFMyNTY.[A-Za-z0-9_-]{16,}.[A-Za-z0-9_-]{16,}"],
+    ),
+    row(
+        "zoho-zapi-key",
+        "https://www.zoho.com/recruit/developer-console/widgets/API/get-zapi-key.html",
+        &[r"\b1001.[a-f0-9]{32}.[a-f0-9]{32}", r"\b1003.[a-f0-9]{32,}\b"],
+    ),
+];
+
+/// What is of many services: it stands last, so that whose token it is, where that can be told, gives the name.
+pub(super) const ANYONES: &[Rule] = &[
+    row(
+        "jwt",
+        "https://www.rfc-editor.org/rfc/rfc7519",
+        &[
+            r"eyJ[A-Za-z0-9_-]{10,}.[A-Za-z0-9_-]{10,}.[A-Za-z0-9_.-]{0,}",
+            r"eyJ[A-Za-z0-9_-]{10,}.eyJ[A-Za-z0-9_-]{10,}",
+            r"eyJ[A-Za-z0-9_-]{10,}..[A-Za-z0-9_-]{10,}.[A-Za-z0-9_.-]{10,}",
+        ],
+    )
+    .checksum("the header is a JSON object in base64url, so it begins with eyJ"),
+    row(
+        "encoded-jwt",
+        "https://www.rfc-editor.org/rfc/rfc7519",
+        &[r"\bZXlK(aGJHY2|MGVYQWlPaU|cmFXUWlP|cGMzTWlPaU|emRXSWlPaU|aGRXUWlPaU|bGJtTWlPaU)[A-Za-z0-9+/=_-]{40,}"],
+    ),
+    row(
+        "service-secret-key",
+        "services that follow Stripe's format: RevenueCat, Freemius",
+        &[r"(?mixed)\bsk_[A-Za-z0-9]{28,}"],
     ),
 ];

@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "mailersend-token",
         "https://developers.mailersend.com/general.html#authentication",
-        &[r"mlsn.[a-f0-9]{64}"],
+        &[r"(?mixed)mlsn.[A-Za-z0-9]{30,}"],
     ),
     row(
         "resend-key",
@@ -80,7 +80,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "telnyx-key",
         "https://developers.telnyx.com/development/api-fundamentals/authentication",
-        &[r"\bKEY0[0-9A-Z]{20,}_[A-Za-z0-9]{20,}"],
+        &[r"\bKEY(0|1|2|3|4|5|6|7|8|9|A|B|C|D|E|F)[0-9A-Z]{20,}_[A-Za-z0-9]{20,}"],
     ),
     row(
         "courier-key",
@@ -126,5 +126,25 @@ pub(super) const ROWS: &[Rule] = &[
         "novu-key",
         "https://docs.novu.co/platform/additional-resources/security",
         &[r"(?i)authorization: apikey \K[A-Za-z0-9_=+/-]{24,}"],
+    ),
+    row(
+        "gc-notify-key",
+        "https://documentation.notification.canada.ca/en/start.html",
+        &[r"(?mixed)gcntfy-[A-Za-z0-9_-]{60,}"],
+    ),
+    row(
+        "smtp2go-key",
+        "https://developers.smtp2go.com/docs/getting-started",
+        &[r"(?mixed)\bapi-[A-F0-9]{32}\b"],
+    ),
+    row(
+        "emailoctopus-key",
+        "https://emailoctopus.com/api-documentation/v2",
+        &[r"\beo_[a-f0-9]{60,}"],
+    ),
+    row(
+        "close-key",
+        "https://developer.close.com/topics/authentication",
+        &[r"(?mixed)\bapi_[A-Za-z0-9]{20,24}.[A-Za-z0-9]{20,24}\b"],
     ),
 ];

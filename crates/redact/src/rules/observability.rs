@@ -17,8 +17,8 @@ pub(super) const ROWS: &[Rule] = &[
         "sentry-dsn",
         "https://docs.sentry.io/concepts/key-terms/dsn-explainer",
         &[
-            r"https://\K[a-f0-9]{32}@[a-z0-9.-]{4,}/[0-9]{1,}",
-            r"https://\K[a-f0-9]{32}:[a-f0-9]{32}@[a-z0-9.-]{4,}",
+            r"https://\K[a-f0-9]{32}\E@[a-z0-9.-]{4,}/[0-9]{1,}",
+            r"https://\K[a-f0-9]{32}:[a-f0-9]{32}\E@[a-z0-9.-]{4,}",
         ],
     ),
     row(
@@ -44,6 +44,7 @@ pub(super) const ROWS: &[Rule] = &[
             r"NRIQ-[A-Za-z0-9_-]{30,}",
             r"NRAL-[A-Za-z0-9_-]{20,}",
             r"[a-f0-9]{30,36}FFFFNRAL\b",
+            r"[a-f0-9]{36}NRAL\b",
             r"eu01xx[A-Fa-f0-9]{26,34}NRAL\b",
             r"eu01xx[a-f0-9]{34}\b",
         ],
@@ -83,6 +84,7 @@ pub(super) const ROWS: &[Rule] = &[
         "https://support.pagerduty.com/main/docs/api-access-keys",
         &[
             r"Token token=\K[A-Za-z0-9_+-]{20}",
+            r"pd(us|eu)+_[A-Za-z0-9]{4,}_[a-f0-9-]{36}",
             r"events.pagerduty.com/integration/\K[a-f0-9]{32}",
         ],
     ),
@@ -104,12 +106,19 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "snyk-token",
         "https://docs.snyk.io/snyk-api/authentication-for-api",
-        &[r"snyk_(uat|sat).[a-f0-9]{8}.[A-Za-z0-9_.-]{30,}"],
+        &[
+            r"snyk_(uat|sat).[a-f0-9]{8}.[A-Za-z0-9_.-]{30,}",
+            r"SNYK_CFG_API=\K[a-f0-9-]{36}",
+        ],
     ),
     row(
         "sonarqube-token",
         "https://docs.sonarsource.com/sonarqube-server/user-guide/managing-tokens",
-        &[r"sq(u|p|a)_[a-f0-9]{40}", r"(?i)sonar(_|.)login=\K[a-f0-9]{40}"],
+        &[
+            r"sq(u|p|a)_[a-f0-9]{40}",
+            r"sqco_[A-Za-z0-9]{50,}",
+            r"(?i)sonar(_|.)login=\K[a-f0-9]{40}",
+        ],
     ),
     row(
         "launchdarkly-key",
@@ -174,7 +183,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "trufflehog-token",
         "https://docs.trufflesecurity.com",
-        &[r"thog-agent-[a-f0-9]{32}"],
+        &[r"thog-(agent|secret)-[a-f0-9]{32}"],
     ),
     row(
         "pangea-token",
@@ -191,4 +200,53 @@ pub(super) const ROWS: &[Rule] = &[
         "https://api-docs.incident.io",
         &[r"(?mixed)\binc_(live|test)_[A-Za-z0-9_-]{20,}"],
     ),
+    row(
+        "firehydrant-token",
+        "https://docs.firehydrant.com/reference/authorization",
+        &[r"\bfhb-[a-f0-9]{32}\b"],
+    ),
+    row(
+        "checkly-key",
+        "https://www.checklyhq.com/docs/cli/authentication",
+        &[r"\bcu_[a-f0-9]{32}\b"],
+    ),
+    row(
+        "honeybadger-token",
+        "https://docs.honeybadger.io/api",
+        &[r"(?mixed)\bhbp_[A-Za-z0-9]{30,}"],
+    ),
+    row(
+        "logicmonitor-token",
+        "https://www.logicmonitor.com/support/rest-api-authentication",
+        &[r"(?mixed)\blm(a|b)_[A-Za-z0-9_+/=-]{40,}"],
+    ),
+    row(
+        "phylum-token",
+        "https://docs.phylum.io/knowledge_base/api-keys",
+        &[r"(?mixed)\bph0_[A-Za-z0-9_-]{40,}"],
+    ),
+    row(
+        "dependency-track-key",
+        "https://docs.dependencytrack.org/integrations/rest-api",
+        &[r"(?mixed)\bodt_[A-Za-z0-9_]{32,}"],
+    ),
+    row(
+        "spectralops-token",
+        "https://guides.spectralops.io/reference/authentication",
+        &[r"(?mixed)\bspu-[a-z0-9]{32}\b"],
+    ),
+    row(
+        "unleash-token",
+        "https://docs.getunleash.io/reference/api-tokens-and-client-keys",
+        &[
+            r"[a-z0-9_*-]{1,60}:(production|development|staging|test).[a-f0-9]{50,}",
+            r"\*:\*.[a-f0-9]{50,}",
+        ],
+    ),
+    row(
+        "flagsmith-key",
+        "https://docs.flagsmith.com/clients/server-side",
+        &[r"(?mixed)\bser.[A-Za-z0-9]{22}\b"],
+    ),
+    row("atuin-token", "https://docs.atuin.sh", &[r"atapi_[a-f0-9]{48}"]),
 ];

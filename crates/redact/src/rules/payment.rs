@@ -8,6 +8,29 @@ const fn row(id: &'static str, source: &'static str, patterns: &'static [&'stati
 
 pub(super) const ROWS: &[Rule] = &[
     row(
+        "recharge-key",
+        "https://developer.rechargepayments.com/2021-11/getting-started/api-keys",
+        &[
+            r"\bsk_(1|2|3|5|10)x(1|2|3)_[a-f0-9]{64}",
+            r"\bsk_test_(1|2|3|5|10)x(1|2|3)_[a-f0-9]{64}",
+        ],
+    ),
+    row(
+        "tickettailor-key",
+        "https://developers.tickettailor.com",
+        &[r"\bsk_[0-9]{4}_[0-9]{6}_[a-f0-9]{32}"],
+    ),
+    row(
+        "twitch-stream-key",
+        "https://dev.twitch.tv/docs/video-broadcast",
+        &[r"\blive_[0-9]{8,12}_[A-Za-z0-9]{30,36}"],
+    ),
+    row(
+        "scale-callback-secret",
+        "https://scale.com/docs/api-reference/authentication",
+        &[r"\blive_auth_[a-f0-9]{32}"],
+    ),
+    row(
         "stripe-live-key",
         "https://docs.stripe.com/keys",
         &[r"sk_live_[A-Za-z0-9]{10,}", r"sk_org_live_[A-Za-z0-9]{10,}"],
@@ -21,6 +44,11 @@ pub(super) const ROWS: &[Rule] = &[
         "stripe-restricted-key",
         "https://docs.stripe.com/keys#limit-access",
         &[r"rk_(live|test|prod)_[A-Za-z0-9]{10,}"],
+    ),
+    row(
+        "stripe-ephemeral-key",
+        "https://docs.stripe.com/issuing/elements",
+        &[r"(?mixed)\bek_(live|test)_[A-Za-z0-9,_-]{20,}"],
     ),
     row(
         "stripe-webhook-secret",
@@ -37,6 +65,7 @@ pub(super) const ROWS: &[Rule] = &[
         "https://developer.squareup.com/docs/build-basics/access-tokens",
         &[
             r"\bEAAA[A-Za-z0-9_-]{22,}",
+            r"sandbox-sq0(csb|idb|csp)-[A-Za-z0-9_-]{22,}",
             r"sq0(atp|csp|idp|idb|csb|isp|acp|atb|urt|oat)-[A-Za-z0-9_-]{22,}",
         ],
     ),
@@ -78,14 +107,27 @@ pub(super) const ROWS: &[Rule] = &[
         ],
     ),
     row(
-        "mollie-key",
-        "https://docs.mollie.com/reference/authentication",
-        &[r"(?mixed)\b(live|test)_[A-Za-z0-9]{30,}", r"\baccess_[A-Za-z0-9]{35,}"],
+        "lob-key",
+        "https://docs.lob.com/#tag/Authentication",
+        &[r"\b(live|test)_[a-f0-9]{35}\b", r"\b(live|test)_pub_[a-f0-9]{31}\b"],
+    ),
+    row(
+        "chargebee-key",
+        "https://apidocs.chargebee.com/docs/api/auth",
+        &[r"(?mixed)\b(live|test)_cd[A-Za-z0-9]{28,}"],
     ),
     row(
         "gocardless-token",
         "https://developer.gocardless.com/api-reference",
         &[r"(?mixed)\b(live|sandbox)_[A-Za-z0-9_=-]{40,}"],
+    ),
+    row(
+        "mollie-key",
+        "https://docs.mollie.com/reference/authentication",
+        &[
+            r"(?mixed)\b(live|test)_[A-Za-z0-9]{30,}",
+            r"(?mixed)\baccess_[A-Za-z0-9]{30,}",
+        ],
     ),
     row(
         "plaid-token",
@@ -110,7 +152,7 @@ pub(super) const ROWS: &[Rule] = &[
         "polar-token",
         "https://polar.sh/docs/integrate/authentication",
         &[
-            r"polar_(oat|pat|cst|whs|at_u|at_o|rt_u|rt_o|cs|ac)_[A-Za-z0-9]{20,}",
+            r"(?mixed)polar_(oat|pat|cst|whs|at|at_u|at_o|rt_u|rt_o|cs|ac)_[A-Za-z0-9_-]{20,}",
             r"polar_ci_[A-Za-z0-9]{20,}",
         ],
     )
@@ -151,7 +193,10 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "midtrans-server-key",
         "https://docs.midtrans.com/docs/authorization-environment",
-        &[r"Mid-server-[A-Za-z0-9_-]{20,}"],
+        &[
+            r"(?mixed)SB-Mid-server-[A-Za-z0-9_-]{10,}",
+            r"(?mixed)Mid-server-[A-Za-z0-9_-]{10,}",
+        ],
     ),
     row(
         "mercadopago-token",
@@ -195,7 +240,10 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "mercury-token",
         "https://docs.mercury.com/docs/getting-started",
-        &[r"secret-token:\K[A-Za-z0-9_]{30,}"],
+        &[
+            r"secret-token:\K[A-Za-z0-9_]{30,}",
+            r"mercury_(production|sandbox)_[a-z]{2,10}_[A-Za-z0-9_]{30,}",
+        ],
     ),
     row(
         "crossmint-key",
@@ -216,15 +264,24 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"\bc(s|k)_[a-f0-9]{40}\b"],
     ),
     row(
-        "blockchain-node-url",
+        "infura-url",
         "https://docs.metamask.io/services/how-to/use-api-keys",
+        &[r"infura.io/v3/\K[a-f0-9]{32}", r"infura.io/ws/v3/\K[a-f0-9]{32}"],
+    ),
+    row(
+        "alchemy-key",
+        "https://www.alchemy.com/docs/create-an-api-key",
         &[
-            r"infura.io/v3/\K[a-f0-9]{32}",
-            r"infura.io/ws/v3/\K[a-f0-9]{32}",
             r".alchemy.com/v2/\K[A-Za-z0-9_-]{24,}",
             r".alchemyapi.io/v2/\K[A-Za-z0-9_-]{24,}",
-            r".quiknode.pro/\K[a-f0-9]{30,}",
+            r".alchemy.com/nft/v3/\K[A-Za-z0-9_-]{24,}",
+            r"\balcht_[A-Za-z0-9]{30}",
         ],
+    ),
+    row(
+        "quicknode-url",
+        "https://www.quicknode.com/docs/welcome",
+        &[r".quiknode.pro/\K[a-f0-9]{30,}"],
     ),
     row(
         "payjp-key",
@@ -237,13 +294,18 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"\bwhsk_[A-Za-z0-9]{20,}"],
     ),
     row(
-        "chargebee-key",
-        "https://apidocs.chargebee.com/docs/api/auth",
-        &[r"(?mixed)\b(live|test)_cd[A-Za-z0-9]{28,}"],
+        "rapyd-key",
+        "https://docs.rapyd.net/en/authentication.html",
+        &[r"(?i)\brsk_[a-f0-9]{50,}"],
     ),
     row(
-        "lob-key",
-        "https://docs.lob.com/#tag/Authentication",
-        &[r"\b(live|test)_[a-f0-9]{35}\b", r"\b(live|test)_pub_[a-f0-9]{31}\b"],
+        "proof-key",
+        "https://dev.proof.com/docs/api-keys",
+        &[r"(?mixed)\bprf_[A-Za-z0-9_-]{24,}"],
+    ),
+    row(
+        "covalent-key",
+        "https://goldrush.dev/docs",
+        &[r"(?mixed)\bcqt_[A-Za-z0-9]{24,}"],
     ),
 ];

@@ -55,7 +55,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "nuget-key",
         "https://learn.microsoft.com/nuget/nuget-org/scoped-api-keys",
-        &[r"\boy2[a-z2-7]{43}"],
+        &[r"(?mixed)\boy2[a-z0-9]{43}\b"],
     ),
     row(
         "jfrog-api-key",
@@ -102,5 +102,35 @@ pub(super) const ROWS: &[Rule] = &[
             r"BUNDLE_GEMS__CONTRIBSYS__COM=\K[a-f0-9]{8}:[a-f0-9]{8}",
             r"BUNDLE_ENTERPRISE__CONTRIBSYS__COM=\K[a-f0-9]{8}:[a-f0-9]{8}",
         ],
+    ),
+    row(
+        "poetry-token",
+        "https://python-poetry.org/docs/repositories/#configuring-credentials",
+        &[r"POETRY_PYPI_TOKEN_[A-Za-z0-9_]{1,40}=\K[A-Za-z0-9_-]{16,}"],
+    ),
+    row(
+        "open-vsx-token",
+        "https://github.com/eclipse/openvsx/wiki/Publishing-Extensions",
+        &[r"ovsx(p|at)(_|-)[a-f0-9]{8}-[a-f0-9-]{27}"],
+    ),
+    row(
+        "cloudsmith-key",
+        "https://docs.cloudsmith.com/accounts-and-teams/api-key",
+        &[r"\bcsa_[a-f0-9]{30}[A-Za-z0-9]{6}"],
+    ),
+    row(
+        "wasmer-token",
+        "https://docs.wasmer.io/registry",
+        &[r"(?mixed)\bwap_[A-Za-z0-9]{40,}"],
+    ),
+    row(
+        "jitpack-token",
+        "https://docs.jitpack.io/private",
+        &[r"(?mixed)\bjp_[a-z0-9]{26}\b"],
+    ),
+    row(
+        "thunderstore-token",
+        "https://github.com/thunderstore-io/Thunderstore",
+        &[r"(?mixed,base62:36)\btss_[A-Za-z0-9]{30,}"],
     ),
 ];

@@ -48,7 +48,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "pinterest-token",
         "https://developers.pinterest.com/docs/getting-started/authentication-and-scopes",
-        &[r"pin(a|r|c)_[A-Z0-9]{60,}"],
+        &[r"(?mixed)\bpin(a|r|c)_[A-Za-z0-9_-]{40,}"],
     ),
     row(
         "tiktok-token",
@@ -58,7 +58,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "figma-token",
         "https://www.figma.com/developers/api#access-tokens",
-        &[r"(?mixed)\bfig(d|u|o|or|oh|ur|dr)_[A-Za-z0-9_-]{34,}"],
+        &[r"(?mixed)\bfig(d|u|o|p|or|oh|ur|dr)_[A-Za-z0-9_=-]{34,}"],
     ),
     row(
         "linear-key",
@@ -66,13 +66,13 @@ pub(super) const ROWS: &[Rule] = &[
         &[
             r"lin_api_[A-Za-z0-9]{30,}",
             r"lin_oauth_[A-Za-z0-9]{40,}",
-            r"lin_wh_[A-Za-z0-9]{30,}",
+            r"lin_wh_[A-Za-z0-9]{16,}",
         ],
     ),
     row(
         "clickup-token",
         "https://developer.clickup.com/docs/authentication",
-        &[r"\bpk_[0-9]{6,10}_[A-Z0-9]{32}"],
+        &[r"\bpk_[0-9]{6,10}_[A-Za-z0-9]{32}"],
     ),
     row(
         "trello-token",
@@ -163,14 +163,17 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "pusher-url",
         "https://pusher.com/docs/channels/library_auth_reference/rest-api",
-        &[r"pusher.com/apps/[0-9]{4,}/events?auth_key=\K[a-f0-9]{20}"],
+        &[
+            r"pusher.com/apps/[0-9]{4,}/events?auth_key=\K[a-f0-9]{20}",
+            r"https://[a-f0-9]{20}:\K[a-f0-9]{20}\E@api[a-z0-9-]{0,12}.pusher(app.com|.com)",
+        ],
     ),
     row(
         "salesforce-token",
         "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/quickstart_oauth.htm",
         &[
-            r"\b00D[A-Za-z0-9]{12,15}!AQ[A-Za-z0-9_.]{60,}",
-            r"\b5Aep861[A-Za-z0-9._]{60,}",
+            r"\b00D[A-Za-z0-9]{12,15}![A-Za-z0-9_.]{60,}",
+            r"\b5(Aep|AEP)861[A-Za-z0-9._=]{60,}",
             r"\b3MVG9[A-Za-z0-9._]{60,}",
         ],
     ),
@@ -193,5 +196,45 @@ pub(super) const ROWS: &[Rule] = &[
         "steam-key-url",
         "https://steamcommunity.com/dev",
         &[r"api.steampowered.com/[A-Za-z0-9/]{4,80}?key=\K[A-F0-9]{32}"],
+    ),
+    row(
+        "miro-token",
+        "https://developers.miro.com/docs/getting-started-with-oauth",
+        &[r"\beyJtaXJv[A-Za-z0-9-]{10,}_[A-Za-z0-9_-]{20,}"],
+    ),
+    row(
+        "lichess-token",
+        "https://lichess.org/api#section/Introduction/Authentication",
+        &[r"(?mixed)\blip_[A-Za-z0-9]{16,}"],
+    ),
+    row(
+        "modrinth-token",
+        "https://docs.modrinth.com/api",
+        &[r"(?mixed)\bmrp_[A-Za-z0-9]{40,}"],
+    ),
+    row(
+        "pterodactyl-key",
+        "https://pterodactyl.io/panel/1.0/additional_configuration.html",
+        &[r"(?mixed)\bptl(a|c)_[A-Za-z0-9]{40,}"],
+    ),
+    row(
+        "cfx-server-key",
+        "https://docs.fivem.net/docs/server-manual",
+        &[r"(?mixed)\bcfxk_[A-Za-z0-9]{16,}_[A-Za-z0-9]{4,}"],
+    ),
+    row(
+        "vk-token",
+        "https://dev.vk.com/api/access-token",
+        &[r"(?mixed)\bvk1.a.[A-Za-z0-9_-]{80,}"],
+    ),
+    row(
+        "vrchat-cookie",
+        "https://vrchat.community/getting-started",
+        &[r"authcookie_[a-f0-9]{8}-[a-f0-9-]{27}"],
+    ),
+    row(
+        "roblox-cookie",
+        "https://create.roblox.com/docs/cloud/auth",
+        &[r"-and-items.|_\K[A-Za-z0-9]{60,}"],
     ),
 ];

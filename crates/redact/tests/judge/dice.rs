@@ -196,6 +196,7 @@ fn alphabet(class: &str) -> &'static str {
         "X" => "abcdefghijklmnopqrstuvwxyz234567",
         "ad" => "ABCD",
         "ap" => "ABCDEFGHIJKLMNOP",
+        "d05" => "012345",
         "last" => "AQgw",
         "bech" => "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L",
         "odd" => "abcdefghijklmnopqrstuvwxyz0123456789!@^*-_=+%",

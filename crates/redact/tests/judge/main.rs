@@ -34,7 +34,7 @@ const GOALS: &[Goal] = &[
         name: "formats",
         run: formats::run,
         recall: 0.995,
-        held: 0.96,
+        held: 0.995,
     },
     Goal {
         name: "formats known by name",
@@ -65,6 +65,9 @@ const GOALS: &[Goal] = &[
 /// How much of the other text of lines with a secret may go with it.
 const LOST: f64 = 0.02;
 
+/// How often the name of a rule says whose credential it hid, where a case asks for that.
+const NAMED: f64 = 0.995;
+
 /// How many rules there are of each group.
 fn rules_by_group() -> Vec<String> {
     let mut groups = std::collections::BTreeMap::new();
@@ -93,6 +96,9 @@ fn cases_drawn_from_documentation_are_judged_no_worse_than_before() {
         report.extend(score.report());
         if score.recall() < goal.held {
             missed.push(format!("{}: recall {:.4}", goal.name, score.recall()));
+        }
+        if score.named_share().is_some_and(|named| named < NAMED) {
+            missed.push(format!("{}: named {:?}", goal.name, score.named_share()));
         }
         if score.lost_share() > LOST {
             missed.push(format!(

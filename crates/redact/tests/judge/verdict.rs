@@ -308,12 +308,15 @@ impl Score {
         self.lost / f64::from(u32::try_from(self.beside.max(1)).unwrap_or(u32::MAX))
     }
 
+    /// How often a rule's name held the vendor's; nothing when no case asked for a name.
+    pub(crate) fn named_share(&self) -> Option<f64> {
+        (self.asked_for_name > 0).then(|| share(self.named, self.asked_for_name))
+    }
+
     pub(crate) fn row(&self, goal: f64) -> String {
-        let named = if self.asked_for_name == 0 {
-            "–".to_owned()
-        } else {
-            format!("{:.2} %", 100.0 * share(self.named, self.asked_for_name))
-        };
+        let named = self
+            .named_share()
+            .map_or_else(|| "–".to_owned(), |named| format!("{:.2} %", 100.0 * named));
         format!(
             "| {} | {} | {:.1} % | {:.2} % | {:.2} % | {named} |",
             self.name,
