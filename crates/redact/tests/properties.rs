@@ -60,13 +60,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn scrubbing_what_was_scrubbed_changes_nothing(lines in prop::collection::vec(line(), 1..6)) {
+    fn what_was_scrubbed_is_left_alone_when_it_is_scanned_again(lines in prop::collection::vec(line(), 1..6)) {
         let redactor = Redactor::builder().known_secret("zebra-crossing-7").build().unwrap();
-        let (mut first, mut second) = (redactor.scrubber(), redactor.scrubber());
+        let mut scrubber = redactor.scrubber();
         for line in &lines {
-            let once = first.scrub(line);
-            let twice = second.scrub(once.text.as_str());
-            prop_assert_eq!(&twice.text, &once.text, "from {}", line);
+            let once = scrubber.scrub(line).text;
+            // As the sweep does, each line by itself: what a key or a name left open before is not known any more.
+            prop_assert!(redactor.rescan(&once).is_none(), "{} from {}", once, line);
         }
     }
 

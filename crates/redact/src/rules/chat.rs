@@ -126,7 +126,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "pipedream-webhook-url",
         "https://pipedream.com/docs/workflows/building-workflows/triggers",
-        &[r"https://\Keo[a-z0-9]{11,16}.m.pipedream.net"],
+        &[r"[a-z0-9]{13,18}.m.pipedream.net"],
     ),
     row(
         "ntfy-token",
