@@ -342,6 +342,12 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("encrypt_string ", Kind::Here(15)),
     ("hex.user auth ", Kind::Next("--key")),
     ("scrypt:32768:", Kind::Hashed(13)),
+    ("twine upload ", Kind::Glued("-p")),
+    ("unzip ", Kind::Glued("-P")),
+    ("| cargo login", Kind::Echoed),
+    ("--with-token <<<", Kind::Here(16)),
+    ("authenticator(", Kind::Called(14)),
+    ("netlify deploy ", Kind::Next("-a")),
 ];
 
 /// How far behind the program its flag is looked for: bounded, so that a line of program names stays linear.

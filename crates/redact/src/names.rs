@@ -65,6 +65,7 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("apiversion", ""),
     ("hmac", "=:\"'>"),
     ("account-key", ""),
+    ("storage-key", ""),
     ("license-key", ""),
     ("master-key", ""),
     ("encryption-key", ""),
