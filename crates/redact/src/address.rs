@@ -9,14 +9,13 @@ const LONGEST: usize = 2048;
 
 /// What beside `://` says that a password may be near: addresses that drivers and programs write in ways of their own.
 /// Lower case; case does not matter.
-pub(crate) const KEYWORDS: &[&str] = &["@tcp(", "@unix(", "jdbc:oracle:", ":5432:"];
+pub(crate) const KEYWORDS: &[&str] = &["@tcp(", "@unix(", "jdbc:oracle:"];
 
 /// Reports the password, or a token in the place of a user, of the address whose keyword is at `at`.
 pub(crate) fn find(text: &[u8], at: usize, spans: &mut Spans) {
     match text[at] {
         b'@' => return before_protocol(text, at, spans),
         b'j' | b'J' => return oracle(text, at, spans),
-        b':' if text[at + 1] != b'/' => return password_file(text, at, spans),
         _ => {}
     }
     let from = at + 3;
@@ -95,7 +94,7 @@ fn oracle(text: &[u8], at: usize, spans: &mut Spans) {
 }
 
 /// `host:5432:database:user:password`, a line of the password file of PostgreSQL.
-fn password_file(text: &[u8], at: usize, spans: &mut Spans) {
+pub(crate) fn password_file(text: &[u8], at: usize, spans: &mut Spans) {
     let from = at + ":5432:".len();
     let host = at > 0 && (text[at - 1].is_ascii_alphanumeric() || text[at - 1] == b'*');
     let end = from

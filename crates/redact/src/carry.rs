@@ -267,8 +267,11 @@ impl State {
                         None => byte.is_ascii_whitespace(),
                     })
                     .map_or(end, |length| start + length);
+                // `error: …` or a command on the next line is no value of a flag that ends its own.
+                let alone = quote.is_some() || item > from || stop == end || line[stop..end].trim_ascii() == b"\\";
                 if start < stop && line[start] != b'-' {
-                    if value::is_secret(&line[start..stop], Strength::Password, Written::Assigned) {
+                    let written = if alone { Written::Assigned } else { Written::Stated };
+                    if value::is_secret(&line[start..stop], Strength::Password, written) {
                         hide(start, stop, Strength::Password);
                     }
                 } else if text.is_empty() && left > 0 {

@@ -1,6 +1,10 @@
 //! Programs that take a secret as an argument without a name that says so: `mysql -pSECRET`, `curl -u user:SECRET`.
 
+use crate::address;
+use crate::hashed;
 use crate::header;
+use crate::login;
+use crate::name;
 use crate::rules;
 use crate::span::Spans;
 use crate::value::{self, Strength, Written};
@@ -28,6 +32,40 @@ pub(crate) enum Kind {
     Second(usize),
     Third(usize),
     Fourth(usize),
+    /// The last word of the line that has a colon, behind it.
+    Last(usize),
+    /// A flag glued to its value in a list of arguments: `mysqldump" ["-uroot" "-pSECRET"]`.
+    Listed(&'static str),
+    /// Behind the `=` of a statement: `SET PASSWORD FOR 'name' = 'SECRET'`.
+    Equated,
+    /// The value of a parameter that is said to be secure.
+    Secure,
+    /// A value that a flag refused: `invalid value 'SECRET' for '--token'`.
+    Refused(usize),
+    /// The `Key` of a section of this name.
+    Section(usize),
+    /// Beside a user, with any program: `-u user -p SECRET`.
+    BesideUser,
+    /// Behind a program's `login`, with any of the usual flags.
+    Login,
+    /// Behind the colon of the word after the keyword, whatever the program: `--user name:SECRET`.
+    Halves(usize),
+    /// A later argument of a call that logs in.
+    Called(usize),
+    /// Salt and hash of a password.
+    Hashed(usize),
+    /// Between the colon and the `@` of what follows: `:pserver:user:SECRET@host`.
+    Repository(usize),
+    /// The word behind the keyword, when nobody would write it for anything but a secret.
+    Worded(usize),
+    /// The second half of that word: `name:SECRET`.
+    Parted(usize),
+    /// `name:SECRET@host` without a scheme.
+    AtHost,
+    /// `IDENTIFIED BY 'SECRET'`, which prose says as well.
+    Identified(usize),
+    /// A line of the password file of PostgreSQL.
+    PasswordFile,
     /// What an `echo` before the keyword writes into it: `echo SECRET | docker login --password-stdin`.
     Echoed,
 }
@@ -116,7 +154,7 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("chpasswd", Kind::Echoed),
     ("htpasswd -b", Kind::Fourth(9)),
     ("secret put ", Kind::Next("<<<")),
-    ("identified by ", Kind::Here(14)),
+    ("identified by ", Kind::Identified(14)),
     ("_password by ", Kind::Here(13)),
     ("clickhouse-client ", Kind::Next("--password")),
     ("snyk auth ", Kind::Here(10)),
@@ -125,23 +163,235 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("-pass pass:", Kind::Here(11)),
     ("requirepass ", Kind::Here(12)),
     ("masterauth ", Kind::Here(11)),
+    (" -u ", Kind::BesideUser),
+    ("login ", Kind::Login),
+    ("auth init ", Kind::Login),
+    ("auth docker ", Kind::Login),
+    ("vercel ", Kind::Next("-t")),
+    ("http -a", Kind::Halves(7)),
+    ("https -a", Kind::Halves(8)),
+    ("xh -a", Kind::Halves(5)),
+    ("xhs -a", Kind::Halves(6)),
+    ("--user", Kind::Halves(6)),
+    ("--auth", Kind::Halves(6)),
+    ("creds ", Kind::Halves(5)),
+    ("creds=", Kind::Halves(5)),
+    ("--cert", Kind::Halves(6)),
+    ("getconnection(", Kind::Called(14)),
+    ("mysql_connect(", Kind::Called(14)),
+    ("mysqli_connect(", Kind::Called(15)),
+    ("new pdo(", Kind::Called(8)),
+    ("new mysqli(", Kind::Called(11)),
+    (".login(", Kind::Called(7)),
+    ("auth(", Kind::Called(5)),
+    ("auth=(", Kind::Called(6)),
+    ("authenticate(", Kind::Called(13)),
+    ("credentials(", Kind::Called(12)),
+    ("credential(", Kind::Called(11)),
+    ("signin(", Kind::Called(7)),
+    ("sign_in(", Kind::Called(8)),
+    ("$2a$", Kind::Hashed(4)),
+    ("$2b$", Kind::Hashed(4)),
+    ("$2y$", Kind::Hashed(4)),
+    (":$6$", Kind::Hashed(4)),
+    (" $6$", Kind::Hashed(4)),
+    ("\"$6$", Kind::Hashed(4)),
+    ("'$6$", Kind::Hashed(4)),
+    ("=$6$", Kind::Hashed(4)),
+    (":$5$", Kind::Hashed(4)),
+    ("'$5$", Kind::Hashed(4)),
+    ("\"$5$", Kind::Hashed(4)),
+    (":$1$", Kind::Hashed(4)),
+    (" $1$", Kind::Hashed(4)),
+    ("'$1$", Kind::Hashed(4)),
+    ("\"$1$", Kind::Hashed(4)),
+    (":$y$", Kind::Hashed(4)),
+    (" $y$", Kind::Hashed(4)),
+    ("$apr1$", Kind::Hashed(6)),
+    ("$argon2id$", Kind::Hashed(10)),
+    ("$argon2i$", Kind::Hashed(9)),
+    ("$scrypt$", Kind::Hashed(8)),
+    ("$pbkdf2-", Kind::Hashed(8)),
+    ("pbkdf2_sha256$", Kind::Hashed(14)),
+    ("pbkdf2:sha256:", Kind::Hashed(14)),
+    ("scram-sha-256$", Kind::Hashed(14)),
+    ("{ssha}", Kind::Hashed(6)),
+    ("{sha}", Kind::Hashed(5)),
+    (":5432:", Kind::PasswordFile),
+    ("put-parameter ", Kind::Secure),
+    ("keyvault secret set ", Kind::Next("--value")),
+    ("az sql server create ", Kind::Next("-p")),
+    ("bundle config ", Kind::Last(14)),
+    ("cf auth ", Kind::Second(8)),
+    ("bw login ", Kind::Second(9)),
+    ("github-oauth.", Kind::Second(13)),
+    ("gitlab-token.", Kind::Second(13)),
+    ("user-secrets set ", Kind::Second(17)),
+    ("-passwd ", Kind::Second(8)),
+    ("net user ", Kind::Second(9)),
+    ("net use ", Kind::Third(8)),
+    ("net use ", Kind::Second(8)),
+    ("wpa_passphrase ", Kind::Second(15)),
+    ("htpasswd -n", Kind::Third(11)),
+    ("mosquitto_passwd -b ", Kind::Third(20)),
+    ("ldappasswd ", Kind::Next("-s")),
+    ("ldappasswd ", Kind::Next("-w")),
+    ("kinit", Kind::Echoed),
+    ("kinit ", Kind::Next("<<<")),
+    ("--with-token", Kind::Echoed),
+    ("--with-token ", Kind::Next("<<<")),
+    ("rclone obscure ", Kind::Here(15)),
+    ("p4 -p ", Kind::Here(6)),
+    ("rar a ", Kind::Glued("-p")),
+    ("rar a ", Kind::Glued("-hp")),
+    ("rar x ", Kind::Glued("-p")),
+    ("unrar ", Kind::Glued("-p")),
+    (":pserver:", Kind::Repository(9)),
+    ("ssh-keygen ", Kind::Next("-N")),
+    ("ssh-keygen ", Kind::Next("-P")),
+    ("xfreerdp ", Kind::Glued("/p:")),
+    ("winrs ", Kind::Glued("-p:")),
+    ("altool ", Kind::Next("-p")),
+    ("supabase link ", Kind::Next("-p")),
+    ("conan user ", Kind::Next("-p")),
+    ("curl ", Kind::User("-E")),
+    ("basic_authorization ", Kind::Here(20)),
+    ("secret_id=", Kind::Here(10)),
+    ("mysqldump\" ", Kind::Listed("-p")),
+    ("mysqldump\",", Kind::Listed("-p")),
+    ("mysqldump',", Kind::Listed("-p")),
+    ("mysql\" ", Kind::Listed("-p")),
+    ("mysql\",", Kind::Listed("-p")),
+    ("mysql',", Kind::Listed("-p")),
+    ("set password for ", Kind::Equated),
+    ("invalid value '", Kind::Refused(15)),
+    ("\"jwt\": {", Kind::Section(8)),
+    ("\"jwt\":{", Kind::Section(7)),
+    ("'-p', '", Kind::Worded(6)),
+    ("'-p','", Kind::Worded(5)),
+    ("\"-p\", \"", Kind::Worded(6)),
+    ("\"-p\",\"", Kind::Worded(5)),
+    ("'-w', '", Kind::Worded(6)),
+    ("\"-w\", \"", Kind::Worded(6)),
+    ("'-u', '", Kind::Parted(6)),
+    ("'-u','", Kind::Parted(5)),
+    ("\"-u\", \"", Kind::Parted(6)),
+    ("\"-u\",\"", Kind::Parted(5)),
+    (" -d cn=", Kind::BesideUser),
+    (" -d uid=", Kind::BesideUser),
+    (" -d \"cn=", Kind::BesideUser),
+    (" -d 'cn=", Kind::BesideUser),
+    (" -pw ", Kind::Worded(5)),
+    ("hey -a ", Kind::Halves(6)),
+    ("ab -a ", Kind::Halves(5)),
+    ("<<< \"", Kind::Worded(4)),
+    ("<<< '", Kind::Worded(4)),
+    ("production <<<", Kind::Worded(14)),
+    ("cargo login --registry ", Kind::Second(23)),
+    ("drone -t ", Kind::Worded(9)),
+    ("anaconda -t ", Kind::Worded(12)),
+    ("bindpw ", Kind::Worded(7)),
+    ("rootpw ", Kind::Worded(7)),
+    ("-sec.psk ", Kind::Worded(9)),
+    ("hibernate.connection.password ", Kind::Worded(30)),
+    ("cookieparser(", Kind::Worded(13)),
+    ("set-key-partition-list ", Kind::Next("-k")),
+    ("add-generic-password ", Kind::Next("-w")),
+    ("add-internet-password ", Kind::Next("-w")),
+    ("certutil ", Kind::Next("-p")),
+    ("snmpwalk ", Kind::Next("-A")),
+    ("snmpwalk ", Kind::Next("-X")),
+    ("snmpget ", Kind::Next("-A")),
+    ("snmpget ", Kind::Next("-X")),
+    ("hatch publish ", Kind::Next("-a")),
+    ("7zz x ", Kind::Glued("-p")),
+    ("7zz a ", Kind::Glued("-p")),
+    ("mysql ", Kind::Listed("-p")),
+    ("mysqlsh ", Kind::AtHost),
+    ("wmiexec", Kind::AtHost),
+    ("smbexec", Kind::AtHost),
+    ("secretsdump", Kind::AtHost),
+    ("psexec.py ", Kind::AtHost),
+    ("rman target ", Kind::Slash),
+    ("--otp ", Kind::Here(6)),
+    ("cryptsetup ", Kind::Echoed),
+    ("passphrase-fd", Kind::Echoed),
+    ("| passwd", Kind::Echoed),
+    ("| su - ", Kind::Echoed),
+    ("secret put ", Kind::Echoed),
+    ("=/dev/stdin", Kind::Echoed),
+    ("auth = (", Kind::Called(8)),
+    (" login(", Kind::Called(7)),
+    ("authentication(", Kind::Called(15)),
+    (".connect(", Kind::Called(9)),
+    ("smtp.start(", Kind::Called(11)),
+    ("createhmac(", Kind::Called(11)),
+    ("jwt.sign(", Kind::Called(9)),
+    ("jwt.encode(", Kind::Called(11)),
+    ("jwt.verify(", Kind::Called(11)),
+    ("hmac.new(", Kind::Called(9)),
+    ("invalid argument \"", Kind::Refused(18)),
+    ("acl setuser ", Kind::Glued(">")),
+    ("issecret=true]", Kind::Here(14)),
+    ("samba-tool user create ", Kind::Second(23)),
+    ("authenticate_user ", Kind::Second(18)),
+    ("snyk config set api=", Kind::Here(20)),
+    ("db2 connect ", Kind::Next("using")),
+    ("set-agent-token ", Kind::Second(16)),
+    ("convertto-securestring ", Kind::Next("-String")),
+    ("encrypt_string ", Kind::Here(15)),
+    ("hex.user auth ", Kind::Next("--key")),
+    ("scrypt:32768:", Kind::Hashed(13)),
+    ("twine upload ", Kind::Glued("-p")),
+    ("unzip ", Kind::Glued("-P")),
+    ("| cargo login", Kind::Echoed),
+    ("--with-token <<<", Kind::Here(16)),
+    ("authenticator(", Kind::Called(14)),
+    ("netlify deploy ", Kind::Next("-a")),
 ];
 
 /// How far behind the program its flag is looked for: bounded, so that a line of program names stays linear.
 const REACH: usize = 256;
 
 /// Up to where the flag of each keyword was looked for in vain, so that a line of program names is read once for each.
-pub(crate) struct Seen([usize; KEYWORDS.len()]);
+pub(crate) struct Seen {
+    vain: [u32; KEYWORDS.len()],
+    login: login::Seen,
+}
 
 impl Default for Seen {
     fn default() -> Self {
-        Self([0; KEYWORDS.len()])
+        Self {
+            vain: [0; KEYWORDS.len()],
+            login: login::Seen::default(),
+        }
     }
 }
 
 /// Reports the argument of the program whose name, by its place in [`KEYWORDS`], is at `at`.
-pub(crate) fn find(text: &[u8], at: usize, keyword: u8, seen: &mut Seen, spans: &mut Spans) {
+pub(crate) fn find(text: &[u8], at: usize, keyword: u16, seen: &mut Seen, spans: &mut Spans) {
     let kind = KEYWORDS[usize::from(keyword)].1;
+    match kind {
+        Kind::BesideUser => return login::beside_user(text, at, &mut seen.login, spans),
+        Kind::Halves(length) => return login::halves(text, at + length, spans),
+        Kind::Called(length) => return login::called(text, at + length, &mut seen.login, spans),
+        Kind::Hashed(length) => return hashed::find(text, at + length, spans),
+        Kind::PasswordFile => return address::password_file(text, at, spans),
+        Kind::Worded(length) => return login::worded(text, at + length, spans),
+        Kind::Parted(length) => return login::parted(text, at + length, spans),
+        Kind::Identified(length) => {
+            return if matches!(text.get(at + length), Some(b'"' | b'\'')) {
+                report(text, at + length, spans);
+            } else {
+                login::stated(text, at + length, spans);
+            };
+        }
+        Kind::Repository(length) => return repository(text, at + length, spans),
+        Kind::Equated => return equated(text, at, spans),
+        Kind::Refused(length) => return refused(text, at + length, spans),
+        Kind::Section(length) => return section(text, at + length, spans),
+        _ => {}
+    }
     if at > 0
         && (text[at - 1].is_ascii_alphanumeric() || text[at - 1] == b'_')
         && !matches!(kind, Kind::Here(_) | Kind::Echoed)
@@ -157,7 +407,30 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u8, seen: &mut Seen, spans: 
             return nth(text, at + length, 3, spans);
         }
         Kind::Slash => return behind_slash(text, at, spans),
-        Kind::Echoed => return echoed(text, at, spans),
+        Kind::AtHost => return at_host(text, at, spans),
+        Kind::Last(length) => return last(text, at + length, spans),
+        Kind::Secure => return secure(text, at, spans),
+        Kind::Listed(flag) => return listed(text, at, flag, spans),
+        Kind::Login => {
+            if at > 0 && text[at - 1] == b' ' {
+                echoed(text, at, spans);
+                login::behind_login(text, at, &mut seen.login, spans);
+            }
+            return;
+        }
+        Kind::BesideUser
+        | Kind::Halves(_)
+        | Kind::Called(_)
+        | Kind::Hashed(_)
+        | Kind::PasswordFile
+        | Kind::Worded(_)
+        | Kind::Parted(_)
+        | Kind::Identified(_)
+        | Kind::Repository(_)
+        | Kind::Equated
+        | Kind::Refused(_)
+        | Kind::Section(_) => return,
+        Kind::Echoed => return echoed(text, at + usize::from(text[at] == b'|'), spans),
         Kind::Glued(flag)
         | Kind::Cookies(flag)
         | Kind::Next(flag)
@@ -166,8 +439,8 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u8, seen: &mut Seen, spans: 
         | Kind::Percent(flag) => flag.as_bytes(),
     };
     let end = text.len().min(at + REACH);
-    let vain = &mut seen.0[usize::from(keyword)];
-    let mut from = at.max(vain.saturating_sub(1)).min(end);
+    let vain = &mut seen.vain[usize::from(keyword)];
+    let mut from = at.max(vain.saturating_sub(1) as usize).min(end);
     while let Some(found) = memchr::memchr(b' ', &text[from..end]) {
         from += found + 1;
         if !text[from..].starts_with(flag) {
@@ -197,7 +470,8 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u8, seen: &mut Seen, spans: 
             _ => {}
         }
     }
-    *vain = end;
+    // A line is far shorter than that; were it not, its end would be read again.
+    *vain = u32::try_from(end).unwrap_or(0);
 }
 
 /// `sqlplus user/SECRET@database`: in the first word behind the program that is no flag and no path.
@@ -220,12 +494,135 @@ fn behind_slash(text: &[u8], at: usize, spans: &mut Spans) {
     }
 }
 
+/// The password of a word with a colon, the last of the line: `config set host user:SECRET`.
+fn last(text: &[u8], from: usize, spans: &mut Spans) {
+    let end = text.len().min(from + REACH);
+    let words = text[from.min(end)..end].trim_ascii_end();
+    let start = from
+        + words
+            .iter()
+            .rposition(|byte| *byte == b' ')
+            .map_or(0, |space| space + 1);
+    let word = &text[start.min(end)..from + words.len()];
+    if let Some(colon) = word.iter().position(|byte| *byte == b':')
+        && login::is_made_up(&word[colon + 1..])
+    {
+        push(text, start + colon + 1, from + words.len(), spans);
+    }
+}
+
+/// `user:SECRET@host`.
+fn repository(text: &[u8], from: usize, spans: &mut Spans) {
+    let (from, end) = word_at(text, from);
+    let word = &text[from..end];
+    if let (Some(colon), Some(sign)) = (
+        word.iter().position(|byte| *byte == b':'),
+        word.iter().rposition(|byte| *byte == b'@'),
+    ) && colon < sign
+    {
+        push(text, from + colon + 1, from + sign, spans);
+    }
+}
+
+/// The first word that has a colon before an `@`.
+fn at_host(text: &[u8], at: usize, spans: &mut Spans) {
+    let end = text.len().min(at + REACH);
+    if let Some(sign) = memchr::memchr(b'@', &text[at..end]) {
+        let start = memchr::memrchr(b' ', &text[at..at + sign]).map_or(at, |space| at + space + 1);
+        if let Some(colon) = memchr::memchr(b':', &text[start..at + sign])
+            && text.get(start + colon + 1) != Some(&b'/')
+        {
+            push(text, start + colon + 1, at + sign, spans);
+        }
+    }
+}
+
+/// `--value SECRET` beside `--type SecureString`.
+fn secure(text: &[u8], at: usize, spans: &mut Spans) {
+    let line = &text[at..text.len().min(at + 2 * REACH)];
+    if memchr::memmem::find(line, b"SecureString").is_some()
+        && let Some(flag) = memchr::memmem::find(line, b"--value")
+    {
+        report(text, at + flag + "--value".len() + 1, spans);
+    }
+}
+
+/// A flag with its value in one quoted word of a list.
+fn listed(text: &[u8], at: usize, flag: &str, spans: &mut Spans) {
+    let end = text.len().min(at + REACH);
+    let mut from = at;
+    while let Some(found) = memchr::memmem::find(&text[from..end], flag.as_bytes()) {
+        let value = from + found + flag.len();
+        if let quote @ (b'"' | b'\'') = text[from + found - 1] {
+            let length = text[value..end].iter().position(|byte| *byte == quote);
+            return push(text, value, length.map_or(end, |length| value + length), spans);
+        }
+        from = value;
+    }
+}
+
+/// The quoted text behind the next `=`.
+fn equated(text: &[u8], at: usize, spans: &mut Spans) {
+    let end = text.len().min(at + REACH);
+    if let Some(sign) = memchr::memmem::find(&text[at..end], b"= ")
+        && matches!(text.get(at + sign + 2), Some(b'"' | b'\''))
+    {
+        report(text, at + sign + 2, spans);
+    }
+}
+
+/// What a parser of arguments refused, when the flag it names is one of secrets.
+fn refused(text: &[u8], from: usize, spans: &mut Spans) {
+    let end = text.len().min(from + 2 * REACH);
+    let Some(quote) = from.checked_sub(1).and_then(|at| text.get(at)) else {
+        return;
+    };
+    let Some(length) = text[from..end].iter().position(|byte| byte == quote) else {
+        return;
+    };
+    let Some(flag) = text[from + length..end]
+        .strip_prefix(b"' for '--")
+        .or_else(|| text[from + length..end].strip_prefix(b"\" for \"--"))
+    else {
+        return;
+    };
+    let word = flag
+        .iter()
+        .take(name::LONGEST)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        .count();
+    if name::strength(&flag[..word]).is_some() {
+        push(text, from, from + length, spans);
+    }
+}
+
+/// `"Jwt": { "Key": "SECRET"`.
+fn section(text: &[u8], from: usize, spans: &mut Spans) {
+    let end = text.len().min(from + REACH);
+    let found = text[from.min(end)..end]
+        .windows(6)
+        .position(|window| window.eq_ignore_ascii_case(b"\"key\":"));
+    if let Some(found) = found {
+        let mut at = from + found + 6;
+        while text.get(at) == Some(&b' ') {
+            at += 1;
+        }
+        if text.get(at) == Some(&b'"') {
+            report(text, at, spans);
+        }
+    }
+}
+
 /// What an `echo` wrote through the pipe before the keyword.
 fn echoed(text: &[u8], at: usize, spans: &mut Spans) {
     let start = at.saturating_sub(REACH);
     let lead = &text[start..at];
-    let Some(echo) = memchr::memmem::rfind(lead, b"echo ") else {
+    // The pipe stands close before, and most keywords have none.
+    if memchr::memrchr(b'|', &lead[lead.len().saturating_sub(64)..]).is_none() {
         return;
+    }
+    let Some(echo) = memchr::memmem::rfind(lead, b"echo ") else {
+        return printed(text, start, at, spans);
     };
     let (mut from, mut end) = word_at(text, start + echo + 5);
     while matches!(&text[from..end], b"-n" | b"-e" | b"-en" | b"-ne") {
@@ -242,6 +639,28 @@ fn echoed(text: &[u8], at: usize, spans: &mut Spans) {
     }
 }
 
+/// What a `printf` wrote through the pipe: its last word.
+fn printed(text: &[u8], start: usize, at: usize, spans: &mut Spans) {
+    let lead = &text[start..at];
+    let Some(printf) = memchr::memmem::rfind(lead, b"printf ") else {
+        return;
+    };
+    let Some(bar) = lead[printf..].iter().rposition(|byte| *byte == b'|') else {
+        return;
+    };
+    let words = lead[printf..printf + bar].trim_ascii_end();
+    let (words, ends): (&[u8], u8) = match words.split_last() {
+        Some((quote @ (b'"' | b'\''), words)) => (words, *quote),
+        _ => (words, b' '),
+    };
+    let Some(before) = words.iter().rposition(|byte| *byte == ends) else {
+        return;
+    };
+    if value::is_secret(&words[before + 1..], Strength::Password, Written::Stated) {
+        push(text, start + printf + before + 1, start + printf + words.len(), spans);
+    }
+}
+
 /// The word that so many words stand before.
 fn nth(text: &[u8], from: usize, before: usize, spans: &mut Spans) {
     let mut at = from;
@@ -255,7 +674,9 @@ fn nth(text: &[u8], from: usize, before: usize, spans: &mut Spans) {
         at += 1;
     }
     let (from, end) = word_at(text, at);
-    if from < end && value::is_secret(&text[from..end], Strength::Password, Written::Stated) {
+    // A share of a network stands in its place: `net use Z: \\\\files\\share`.
+    let value = &text[from..end];
+    if from < end && value[0] != b'\\' && value::is_secret(value, Strength::Password, Written::Stated) {
         push(text, from, end, spans);
     }
 }
@@ -266,9 +687,18 @@ fn report(text: &[u8], from: usize, spans: &mut Spans) {
 }
 
 fn push(text: &[u8], from: usize, end: usize, spans: &mut Spans) {
-    if from < end && end - from >= 3 && text[from] != b'-' && !value::is_placeholder(&text[from..end]) {
+    if from < end && end - from >= 3 && text[from] != b'-' && !is_stand_in(&text[from..end]) {
         spans.push(from..end, rules::COMMAND_LINE);
     }
+}
+
+/// A placeholder, the parameter of a statement included: `:password`.
+fn is_stand_in(value: &[u8]) -> bool {
+    value::is_placeholder(value)
+        || value[0] == b':'
+            && value[1..]
+                .iter()
+                .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b';'))
 }
 
 /// The word of a command line at `from`, without its quotes.

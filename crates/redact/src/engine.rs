@@ -25,7 +25,7 @@ pub(crate) enum Means {
     /// What the first line of a private key holds.
     Block,
     /// A program that takes a secret as an argument.
-    Command(u8),
+    Command(u16),
 }
 
 /// What one search leaves for the next, so that it allocates nothing.

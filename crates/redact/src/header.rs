@@ -165,7 +165,9 @@ fn authorization(text: &[u8], from: usize, to: usize, spans: &mut Spans) {
         b"negotiate",
         b"ntlm",
     ];
-    let (start, whole) = if ONE_WORD.iter().any(|known| first.eq_ignore_ascii_case(known)) {
+    // `Authorization:Bearer\ value`, as a shell is told without quotes.
+    let bare = first.strip_suffix(b"\\").unwrap_or(first);
+    let (start, whole) = if ONE_WORD.iter().any(|known| bare.eq_ignore_ascii_case(known)) {
         (spaces(text, from + first.len()), false)
     } else if scheme
         && (first.eq_ignore_ascii_case(b"digest") || value.contains(&b'=') && value.contains(&b','))

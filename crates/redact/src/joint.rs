@@ -38,6 +38,7 @@ const ELEMENT: usize = 4096;
 
 /// Words that lead from a name to its value in a sentence. Lower case, sorted.
 const LEADS: &[&[u8]] = &[
+    b"TO",
     b"are",
     b"as",
     b"been",
@@ -78,6 +79,14 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
             at += 1;
         }
     }
+    for visibility in [&b":protected]"[..], b":private]"] {
+        if text[at..].starts_with(visibility) {
+            at += visibility.len();
+        }
+    }
+    if let Some(range) = typed_in(text, name, at) {
+        return Beside::Value(range, Written::Stated);
+    }
     if matches!(before, Some(b'<' | b':')) || quoted_name && matches!(text.get(at), Some(b'>' | b' ')) {
         match element(text, start, at, before, quoted_name) {
             Beside::Nothing => {}
@@ -98,6 +107,18 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
     };
     let written = match sign {
         b'=' => match text.get(joined + 1) {
+            // `SECRET_KEY==value`: a value that begins with the sign itself.
+            Some(b'=')
+                if name.variable
+                    && joined == end
+                    && !quoted_name
+                    && text
+                        .get(joined + 2)
+                        .is_some_and(|byte| byte.is_ascii_graphic() && !b"\"'`=$".contains(byte)) =>
+            {
+                at = joined + 1;
+                Written::Assigned
+            }
             Some(b'=') => return Beside::Nothing,
             Some(b'>') => {
                 at = joined + 2;
@@ -124,6 +145,8 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
             at = joined + 1;
             match text.get(at) {
                 Some(b'=') => at += 1,
+                // `userPassword:: value`, as directories are written down; `name=token::value`, as steps tell of outputs.
+                Some(b':') if text.get(at + 1) == Some(&b' ') || text[..start].ends_with(b" name=") => at += 1,
                 // Rust and C++ paths, `token://`.
                 Some(b':') | Some(b'/') if strength != Strength::Password => return Beside::Nothing,
                 _ => {}
@@ -139,6 +162,21 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
                 Beside::Nothing
             };
         }
+        // `{ name: API_TOKEN, value: "…" }`
+        b',' if !quoted_name && (text[..start].ends_with(b"name: ") || text[..start].ends_with(b"key: ")) => {
+            return match pair(text, joined, seen) {
+                Some(found @ Beside::Value(..)) => found,
+                _ => Beside::Nothing,
+            };
+        }
+        // `{:password, "value"}`
+        b',' if !quoted_name && before == Some(b':') && start > 1 && text[start - 2] == b'{' => {
+            let at = skip_spaces(text, joined + 1, 4);
+            return match quote_at(text, at) {
+                Some(quote) => quoted(text, at, quote, name, Written::Stated, seen),
+                None => Beside::Nothing,
+            };
+        }
         b',' if quoted_name => {
             return match argument(text, name, joined, before, seen) {
                 Beside::Nothing => pair(text, joined, seen).unwrap_or(Beside::Nothing),
@@ -148,6 +186,31 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
         b'v' | b'V' if quoted_name => return pair(text, joined, seen).unwrap_or(Beside::Nothing),
         b'(' if joined == end && !quoted_name => return call(text, name, seen),
         b'|' => return column(text, joined + 1, name, seen),
+        // `password -> value`
+        b'-' if text.get(joined + 1) == Some(&b'>') => return arrow(text, joined + 2, name, seen),
+        0xe2 if text[joined..].starts_with("→".as_bytes()) => return arrow(text, joined + 3, name, seen),
+        // `variable "db_password" { default = "value" }`
+        b'{' if quoted_name => {
+            return match pair(text, joined + 1, seen) {
+                Some(found @ Beside::Value(..)) => found,
+                _ => Beside::Nothing,
+            };
+        }
+        // `Password .......: value`
+        b'.' if text[joined..].starts_with(b"..") => {
+            let dots = text[joined..].iter().take(64).take_while(|byte| **byte == b'.').count();
+            let colon = skip_spaces(text, joined + dots, 4);
+            if text.get(colon) != Some(&b':') {
+                let end = seen.token_end(text, colon, Stops::Text);
+                return if crate::login::is_made_up(&text[colon..end]) {
+                    Beside::Value(colon..end, Written::Stated)
+                } else {
+                    Beside::Nothing
+                };
+            }
+            at = colon + 1;
+            Written::Stated
+        }
         0xe2 if text[joined..].starts_with("│".as_bytes()) => return column(text, joined + 3, name, seen),
         b'\\' if dashes > 0 && joined + 1 == text.len() => return Beside::Below(Open::Word),
         // --password value; and in netrc: machine … login … password …
@@ -187,7 +250,10 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
                 .take(12)
                 .take_while(|byte| byte.is_ascii_alphabetic())
                 .count();
-            if text.get(at) == Some(&b'-')
+            // `-pPASSWORD DATABASE` in a tool's help.
+            let shown = dashes == 1 && text[start + 1..end].iter().all(u8::is_ascii_uppercase);
+            if shown
+                || text.get(at) == Some(&b'-')
                 || PROSE.contains(&&text[at..at + word])
                     && matches!(text.get(at + word), Some(b' ' | b'.' | b',') | None)
             {
@@ -217,6 +283,17 @@ fn value_at(
     if text[at..].starts_with(b"!!str ") {
         at += 6;
     }
+    // And anchors: `password: &pw value`.
+    if spaced && text.get(at) == Some(&b'&') {
+        let word = text[at + 1..]
+            .iter()
+            .take(24)
+            .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
+            .count();
+        if word > 0 && text.get(at + 1 + word) == Some(&b' ') && text.get(at + 2 + word) != Some(&b'=') {
+            at += word + 2;
+        }
+    }
     if let Some(below) = below(text, name, at, quoted_name, written)
         && (name.strength != Strength::Weak || matches!(below, Open::List { .. }))
     {
@@ -238,6 +315,19 @@ fn value_at(
             && quote_at(text, skip_spaces(text, inner, 8)).is_some()
         {
             return Beside::List(inner..inner + close);
+        }
+        // `pwd=[value]`, `X-Api-Key:[[value]]`
+        let inner = inner + usize::from(text.get(inner) == Some(&b'['));
+        let close = text[inner..]
+            .iter()
+            .take(512)
+            .position(|byte| matches!(byte, b']' | b'[') || byte.is_ascii_whitespace());
+        if let Some(close) = close
+            && text[inner + close] == b']'
+            && quote_at(text, inner).is_none()
+            && close > 0
+        {
+            return Beside::Value(inner..inner + close, Written::Stated);
         }
     }
     if spaced && written == Written::Assigned && name.dashes == 0 {
@@ -291,6 +381,15 @@ fn value_at(
     }
     if alone {
         stop = next_assignment(text, at, stop);
+        // `password=args.password,`: an argument of a call over several lines.
+        let refers = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.');
+        if stop > at + 1
+            && text[stop - 1] == b','
+            && text[at..stop].contains(&b'.')
+            && text[at..stop - 1].iter().take(64).all(refers)
+        {
+            return Beside::Nothing;
+        }
         if at < stop && matches!(text[stop - 1], b'"' | b'\'') {
             stop -= 1;
         }
@@ -397,6 +496,10 @@ fn unwrap(text: &[u8], mut at: usize) -> usize {
         }
         at = next;
     }
+    // `string 'value' (length=5)`
+    if text[at..].starts_with(b"string ") && quote_at(text, at + 7).is_some() {
+        at += 7;
+    }
     let escaped = usize::from(text.get(at) == Some(&b'\\'));
     if escaped == 0
         && matches!(
@@ -458,6 +561,9 @@ fn element(text: &[u8], start: usize, end: usize, before: Option<u8>, quoted_nam
         };
         return Beside::Value(value..value + length, Written::Quoted);
     }
+    if text[value..].starts_with(b"<value>") {
+        value += 7;
+    }
     if text[value..].trim_ascii().is_empty() {
         // `password: <token>` ends with a placeholder; an element over lines begins its own.
         return if text.get(prefix::text(text)) == Some(&b'<') {
@@ -492,7 +598,10 @@ fn after_closing_tag(text: &[u8], at: usize) -> Beside {
         return Beside::Nothing;
     };
     let tag = &text[at + 2..at + close];
-    if !matches!(tag, b"key" | b"name" | b"Key" | b"Name" | b"th" | b"td" | b"dt" | b"id") {
+    if !matches!(
+        tag,
+        b"key" | b"name" | b"Key" | b"Name" | b"th" | b"td" | b"dt" | b"id" | b"param-name" | b"string"
+    ) {
         return Beside::Nothing;
     }
     let at = skip_spaces(text, at + close + 1, 64);
@@ -593,7 +702,12 @@ fn argument(text: &[u8], name: Name, joined: usize, before: Option<u8>, seen: &m
     let opens = name.start.checked_sub(name.dashes + 2).map(|at| text[at]);
     let opened = opens == Some(b'(')
         || opens == Some(b' ') && name.start > name.dashes + 3 && text[name.start - name.dashes - 3] == b'(';
-    if !flag && !opened || before.is_none() {
+    // A pair in braces or a list may as well be two names.
+    let listed = matches!(opens, Some(b'{' | b'['))
+        || opens == Some(b' ')
+            && name.start > name.dashes + 3
+            && matches!(text[name.start - name.dashes - 3], b'{' | b'[');
+    if !flag && !opened && !listed || before.is_none() {
         return Beside::Nothing;
     }
     let Some(quote) = quote_at(text, at) else {
@@ -604,10 +718,32 @@ fn argument(text: &[u8], name: Name, joined: usize, before: Option<u8>, seen: &m
     };
     // A list of names is no list of values.
     let value = &text[at + 1..close];
+    if !flag && !opened && !crate::login::is_made_up(value) {
+        return Beside::Nothing;
+    }
     if crate::name::strength(&value[..value.len().min(64)]).is_some() && value.iter().all(|byte| in_name(*byte)) {
         return Beside::Nothing;
     }
     Beside::Value(at + 1..close, Written::Stated)
+}
+
+/// What an arrow leads to; code has arrows too, so a token must show that it is none of it.
+fn arrow(text: &[u8], from: usize, name: Name, seen: &mut Seen) -> Beside {
+    let at = skip_spaces(text, from, 8);
+    let quote = quote_at(text, at);
+    let at = at + usize::from(quote.is_some());
+    let end = match quote {
+        Some(quote) => match seen.closing(text, at, quote) {
+            Some(close) => close,
+            None => return Beside::Nothing,
+        },
+        None => seen.token_end(text, at, Stops::Text),
+    };
+    if name.strength == Strength::Password || crate::login::is_made_up(&text[at..end]) && end - at >= 16 {
+        Beside::Value(at..end, Written::Stated)
+    } else {
+        Beside::Nothing
+    }
 }
 
 /// `setPassword("value")`, `PASSWORD('value')`.
@@ -667,6 +803,10 @@ fn stated(text: &[u8], name: Name, joined: usize, seen: &mut Seen) -> Beside {
     }
     if let Some(quote) = quote_at(text, joined) {
         return match seen.closing(text, joined + 1, quote) {
+            // `secret "regcred2" already exists`
+            Some(close) if name.strength == Strength::Token && !crate::login::is_made_up(&text[joined + 1..close]) => {
+                Beside::Nothing
+            }
             Some(close) if close - joined > 6 => Beside::Value(joined + 1..close, Written::Stated),
             _ => Beside::Nothing,
         };
@@ -685,8 +825,13 @@ fn stated(text: &[u8], name: Name, joined: usize, seen: &mut Seen) -> Beside {
             None => Beside::Nothing,
         };
     }
+    if let Some(range) = behind_remark(text, joined) {
+        return Beside::Value(range, Written::Stated);
+    }
     let mut at = joined;
     let mut led = false;
+    // `password for ci: value`: whom or what it is for stands before the colon.
+    let mut whose = false;
     for _ in 0..6 {
         let word = text[at..]
             .iter()
@@ -699,6 +844,7 @@ fn stated(text: &[u8], name: Name, joined: usize, seen: &mut Seen) -> Beside {
             None => (here, false),
         };
         let leads = LEADS.binary_search(&core).is_ok()
+            || whose && (colon || matches!(core, b"key" | b"user" | b"account" | b"keystore"))
             || (led || colon) && core.contains(&b'@')
             || colon && core.len() <= 3 && core.iter().all(u8::is_ascii_digit);
         if !leads {
@@ -708,6 +854,7 @@ fn stated(text: &[u8], name: Name, joined: usize, seen: &mut Seen) -> Beside {
             break;
         }
         led = true;
+        whose |= core == b"for";
         at = skip_spaces(text, at + word, 8);
         if colon {
             break;
@@ -766,6 +913,51 @@ fn stated(text: &[u8], name: Name, joined: usize, seen: &mut Seen) -> Beside {
     } else {
         Beside::Nothing
     }
+}
+
+/// `API key not valid: value`, `passphrase (empty for none): value`: a few words up to a colon, then what is made up.
+fn behind_remark(text: &[u8], from: usize) -> Option<Range<usize>> {
+    let reach = &text[from..text.len().min(from + 40)];
+    let colon = reach
+        .iter()
+        .position(|byte| !(byte.is_ascii_lowercase() || matches!(byte, b' ' | b'(' | b')')))?;
+    if colon < 3 || reach[colon] != b':' || reach.get(colon + 1) != Some(&b' ') {
+        return None;
+    }
+    let at = from + colon + 2;
+    let at = at + usize::from(quote_at(text, at).is_some());
+    let length = text[at..]
+        .iter()
+        .take(256)
+        .take_while(|byte| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'' | b'`'))
+        .count();
+    (length >= 10 && crate::login::is_made_up(&text[at..at + length])).then_some(at..at + length)
+}
+
+/// `fill('#password', 'value')`, `get('#password').type('value')`: what a test types into a field.
+fn typed_in(text: &[u8], name: Name, at: usize) -> Option<Range<usize>> {
+    let before = *text.get(name.start.checked_sub(1)?)?;
+    if !matches!(before, b'#' | b'=') {
+        return None;
+    }
+    let at = at + usize::from(text.get(at) == Some(&b']'));
+    let quote = quote_at(text, at)?;
+    let rest = text.get(at + 1..text.len().min(at + 24))?;
+    const LEADS: [&[u8]; 7] = [
+        b", ",
+        b",",
+        b").type(",
+        b").fill(",
+        b").sendKeys(",
+        b").send_keys(",
+        b").setValue(",
+    ];
+    let lead = LEADS.iter().find(|lead| rest.starts_with(lead))?;
+    let value = at + 1 + lead.len();
+    quote_at(text, value).filter(|second| *second == quote)?;
+    let length = text[value + 1..].iter().take(256).position(|byte| *byte == quote)?;
+    let range = value + 1..value + 1 + length;
+    crate::login::is_made_up(&text[range.clone()]).then_some(range)
 }
 
 /// Whether a name is the first thing in its line, but for `export` and its like or a prompt.

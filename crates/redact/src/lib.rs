@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The road of one line: `view` undoes escapes that could hide a secret; `gate` finds, in one cheap pass, the few places
-//! where a matcher must look; `shape`, `names`, `address`, `header`, `command`, `keyblock` and `known` look there and
+//! where a matcher must look; `shape`, `names`, `address`, `header`, `command`, `login`, `hashed`, `keyblock` and `known` look there and
 //! report spans, and `carry` what a name on the line before says; `span` merges them and cuts once. Each of these is linear in the length of the line.
 #![forbid(unsafe_code)]
 
@@ -24,10 +24,12 @@ mod custom;
 mod engine;
 mod error;
 mod gate;
+mod hashed;
 mod header;
 mod joint;
 mod keyblock;
 mod known;
+mod login;
 mod name;
 mod names;
 mod pairs;

@@ -253,6 +253,13 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         return Some(Strength::Token);
     }
     let last = words.last()?;
+    // `password1`
+    let digits = last.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let last = if digits > 0 && last.len() >= digits + 5 && digits <= 2 {
+        &last[..last.len() - digits]
+    } else {
+        last
+    };
     let before = words.back(1).unwrap_or_default();
     if last == b"word" && before == b"pass" {
         return Some(Strength::Password);
@@ -277,8 +284,20 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         || ends("pass") && !NOT_PASSWORDS.contains(&last)
         || ends("passwords")
         || last == b"pw" && words.len > 1
+        || last == b"psk"
     {
-        return (before != b"no" && before != b"forgot" && before != b"reset").then_some(Strength::Password);
+        return (![
+            &b"no"[..],
+            b"forgot",
+            b"reset",
+            b"disabled",
+            b"disable",
+            b"without",
+            b"ask",
+            b"prompt",
+        ]
+        .contains(&before))
+        .then_some(Strength::Password);
     }
     if ends("secret") || last == b"secrets" || ends("secretkey") || ends("clientsecret") {
         return Some(Strength::Token);
@@ -353,6 +372,7 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         || last == b"creds"
         || ends("connectionstring")
         || last == b"mnemonic"
+        || last == b"api" && before == b"art"
         || last == b"bearer"
         || last == b"jwt"
         || last == b"signature" && before == b"access"

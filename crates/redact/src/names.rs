@@ -64,6 +64,13 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("sessionid", ""),
     ("apiversion", ""),
     ("hmac", "=:\"'>"),
+    ("account-key", ""),
+    ("storage-key", ""),
+    ("license-key", ""),
+    ("master-key", ""),
+    ("encryption-key", ""),
+    ("art-api:", ""),
+    ("psk=\"", ""),
 ];
 
 /// The last name that was judged, so that its second keyword costs nothing, and where values were found to end, so that
@@ -501,6 +508,35 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         && word[word.len() - 3..].eq_ignore_ascii_case(b"pwd")
         && (value[0] == b'/' || value.get(1) == Some(&b':'))
     {
+        return;
+    }
+    // `pass=12 fail=0`: a count.
+    if word.eq_ignore_ascii_case(b"pass")
+        && value.len() <= 8
+        && value
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'/' | b'%' | b'.'))
+    {
+        return;
+    }
+    // `password=args.password`: handed on under the same name.
+    if value.len() > word.len() + 1
+        && value[value.len() - word.len()..].eq_ignore_ascii_case(word)
+        && value[value.len() - word.len() - 1] == b'.'
+        && value
+            .iter()
+            .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.'))
+    {
+        return;
+    }
+    // `basicAuth: user:password`
+    if word.len() >= 4
+        && word[word.len() - 4..].eq_ignore_ascii_case(b"auth")
+        && let Some(colon) = value.iter().take(64).position(|byte| *byte == b':')
+        && colon > 0
+        && crate::login::is_made_up(&value[colon + 1..value.len().min(colon + 1 + 4 * value::JUDGED)])
+    {
+        spans.push(range.start + colon + 1..range.end, rules::PASSWORD);
         return;
     }
     // An address is judged as one: its host is no secret.

@@ -46,6 +46,7 @@ struct Work {
     decoded: View,
     twice: View,
     squeezed: View,
+    unveiled: View,
     /// What the text itself, not a view of it, leaves open for the lines after it.
     open: Option<Open>,
 }
@@ -239,10 +240,22 @@ impl Work {
             decoded,
             twice,
             squeezed,
+            unveiled,
             open,
         } = self;
         let plain = look(raw, known, custom, scratch, squeezed, spans);
         *open = scratch.names.open.take();
+        if !raw.is_ascii() && unveiled.unveil(raw) {
+            let mark = spans.len();
+            if look(unveiled.text(), known, custom, scratch, squeezed, spans).block {
+                KeyBlock::find_inline(unveiled.text(), spans);
+            }
+            // What is dropped behind the last byte is not part of it.
+            spans.map_since(mark, |start, end| {
+                let (start, last) = unveiled.origin(start, end - 1);
+                (start, last + 1)
+            });
+        }
         if !plain.escaped || !decoded.decode(raw) {
             return plain.block;
         }

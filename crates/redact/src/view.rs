@@ -121,6 +121,31 @@ impl View {
         true
     }
 
+    /// Drops what no reader sees: joiners, soft hyphens, variation selectors, marks of direction. False when there is none.
+    pub(crate) fn unveil(&mut self, raw: &[u8]) -> bool {
+        self.begin();
+        let mut copied = 0;
+        let mut at = 0;
+        // Their first bytes: everything else is ASCII or another character.
+        while let Some(found) = memchr::memchr3(0xc2, 0xe2, 0xef, &raw[at..]) {
+            at += found;
+            let length = invisible(&raw[at..]);
+            if length > 0 {
+                if copied < at {
+                    self.verbatim(raw, copied, at);
+                }
+                self.escape(b"", at);
+                copied = at + length;
+            }
+            at += length.max(1);
+        }
+        if self.parts.is_empty() {
+            return false;
+        }
+        self.verbatim(raw, copied, raw.len());
+        true
+    }
+
     /// Takes every run of white space as one space. False when the text is so already.
     pub(crate) fn squeeze(&mut self, raw: &[u8]) -> bool {
         self.begin();
@@ -144,6 +169,19 @@ impl View {
         }
         self.verbatim(raw, copied, raw.len());
         true
+    }
+}
+
+/// How many bytes the invisible character that begins a text takes, if one does.
+fn invisible(text: &[u8]) -> usize {
+    match text {
+        // U+00AD
+        [0xc2, 0xad, ..] => 2,
+        // U+200B to U+200F, U+202A to U+202E, U+2060 to U+206F
+        [0xe2, 0x80, 0x8b..=0x8f | 0xaa..=0xae, ..] | [0xe2, 0x81, 0xa0..=0xaf, ..] => 3,
+        // U+FE00 to U+FE0F, U+FEFF
+        [0xef, 0xb8, 0x80..=0x8f, ..] | [0xef, 0xbb, 0xbf, ..] => 3,
+        _ => 0,
     }
 }
 

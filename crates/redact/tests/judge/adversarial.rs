@@ -8,6 +8,9 @@ use crate::dice::{CLOSE, CLOSE_EITHER, Dice, OPEN, OPEN_EITHER, secret};
 use crate::verdict::{Case, Score};
 
 const LINES: &str = include_str!("adversarial.txt");
+const SECOND: &str = include_str!("adversarial_second.txt");
+const THIRD: &str = include_str!("adversarial_third.txt");
+const FOURTH: &str = include_str!("adversarial_fourth.txt");
 
 /// What a line may stand behind.
 const PREFIXES: &[&str] = &[
@@ -24,10 +27,35 @@ const PREFIXES: &[&str] = &[
 
 pub(crate) fn run(score: &mut Score) {
     let mut dice = Dice::new(4);
-    for row in LINES.lines().filter(|row| !row.starts_with('#') && !row.is_empty()) {
+    rows(score, &mut dice, LINES);
+    for _ in 0..4 {
+        escapes(score, &mut dice);
+        neighbours(score, &mut dice);
+        long_lines(score, &mut dice);
+        known_together(score, &mut dice);
+    }
+}
+
+/// Lines that were written when those of [`run`] were known, to see what holds of others.
+pub(crate) fn run_second(score: &mut Score) {
+    rows(score, &mut Dice::new(14), SECOND);
+}
+
+/// And once more.
+pub(crate) fn run_third(score: &mut Score) {
+    rows(score, &mut Dice::new(15), THIRD);
+}
+
+/// And a last, short time.
+pub(crate) fn run_fourth(score: &mut Score) {
+    rows(score, &mut Dice::new(16), FOURTH);
+}
+
+fn rows(score: &mut Score, dice: &mut Dice, lines: &str) {
+    for row in lines.lines().filter(|row| !row.starts_with('#') && !row.is_empty()) {
         let (group, template) = row.split_once(" | ").expect("a row has a group and a line");
         for _ in 0..5 {
-            let line = fill(&mut dice, template);
+            let line = fill(dice, template);
             let prefix = dice.pick(PREFIXES);
             score.add(&Case::line(
                 format!("{group}: {template}"),
@@ -35,12 +63,6 @@ pub(crate) fn run(score: &mut Score) {
                 format!("{prefix}{line}"),
             ));
         }
-    }
-    for _ in 0..4 {
-        escapes(score, &mut dice);
-        neighbours(score, &mut dice);
-        long_lines(score, &mut dice);
-        known_together(score, &mut dice);
     }
 }
 

@@ -11,6 +11,8 @@ use crate::dice::Dice;
 use crate::verdict::{Failure, shared, short};
 
 const LINES: &str = include_str!("benign.txt");
+const SECOND: &str = include_str!("benign_second.txt");
+const THIRD: &str = include_str!("benign_third.txt");
 
 /// What is changed among so many lines.
 #[derive(Default)]
@@ -86,8 +88,9 @@ pub(crate) fn from_lists(benign: &mut Benign) {
 }
 
 fn templates() -> impl Iterator<Item = &'static str> {
-    LINES
-        .lines()
+    [LINES, SECOND, THIRD]
+        .into_iter()
+        .flat_map(str::lines)
         .filter(|line| !line.starts_with("# ") && !line.starts_with("## "))
 }
 

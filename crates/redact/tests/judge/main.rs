@@ -52,7 +52,25 @@ const GOALS: &[Goal] = &[
         name: "adversarial",
         run: adversarial::run,
         recall: 0.99,
-        held: 0.97,
+        held: 0.99,
+    },
+    Goal {
+        name: "adversarial, second",
+        run: adversarial::run_second,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
+        name: "adversarial, third",
+        run: adversarial::run_third,
+        recall: 0.99,
+        held: 0.98,
+    },
+    Goal {
+        name: "adversarial, fourth",
+        run: adversarial::run_fourth,
+        recall: 0.99,
+        held: 0.98,
     },
     Goal {
         name: "known values",
