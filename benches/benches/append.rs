@@ -7,13 +7,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "made-up lines")]
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use log_model::{JobId, LogEvent, Owner, OwnerId, Phase, Recorded, SafeText, Source, Timestamp, WriterId};
 use stream_store::{Batch, LogStore, RedisStore, Writer};
-use testkit::program;
+use tailwater_benches::redis::{in_server, median, plain_xadd};
 use testkit::redis::RedisServer;
 
 /// Lines in one call.
@@ -31,9 +30,11 @@ fn main() {
             .expect("a connection");
         let (mut floor, mut awaited, mut ahead) = (Vec::new(), Vec::new(), Vec::new());
         let mut cost = Vec::new();
+        let text = "x".repeat(100);
+        let fields = ["ts", "1771754400123", "stdout", &text, "phase", "install"];
         for round in 0..3 {
             server.command(&["FLUSHALL"]);
-            floor.push(redis_benchmark(&server));
+            floor.push(plain_xadd(&server, 1_500_000, &fields));
             server.command(&["FLUSHALL"]);
             awaited.push(append(&store, &format!("awaited-{round}"), 1).await);
             server.command(&["FLUSHALL"]);
@@ -61,11 +62,6 @@ fn main() {
             memory(&server, &store).await
         );
     });
-}
-
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
 }
 
 /// Lines a second of one writer with `under_way` calls sent before the first is answered.
@@ -112,16 +108,6 @@ fn batch(writer: &Writer, number: u64) -> Batch {
     }
 }
 
-/// What the server says a call of a command costs it, in microseconds.
-fn in_server(server: &RedisServer, command: &str) -> f64 {
-    let stats = server.command(&["INFO", "commandstats"]).text();
-    let line = stats
-        .lines()
-        .find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:")));
-    let cost = line.and_then(|line| line.split(',').find_map(|part| part.strip_prefix("usec_per_call=")));
-    cost.and_then(|cost| cost.parse().ok()).expect("the command was called")
-}
-
 /// Bytes of the stream for each line of 87 bytes without a phase, the record not counted.
 async fn memory(server: &RedisServer, store: &RedisStore) -> f64 {
     server.command(&["FLUSHALL"]);
@@ -140,38 +126,4 @@ async fn memory(server: &RedisServer, store: &RedisStore) -> f64 {
         .command(&["MEMORY", "USAGE", "{memory}:log", "SAMPLES", "0"])
         .text();
     used.parse::<f64>().expect("a number") / (500 * BATCH) as f64
-}
-
-/// Lines a second of the plain command, with the same three fields.
-fn redis_benchmark(server: &RedisServer) -> f64 {
-    let mut command = Command::new(program::find("redis-benchmark", None));
-    command.args([
-        "-p",
-        &server.port().to_string(),
-        "-c",
-        "1",
-        "-P",
-        "64",
-        "-n",
-        "1500000",
-        "--csv",
-    ]);
-    command.args([
-        "XADD",
-        "floor",
-        "*",
-        "ts",
-        "1771754400123",
-        "stdout",
-        &"x".repeat(100),
-        "phase",
-        "install",
-    ]);
-    let said = command.output().expect("redis-benchmark starts");
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    let rate = said
-        .lines()
-        .last()
-        .and_then(|line| line.rsplit("\",\"").nth(6)?.trim_matches('"').parse().ok());
-    rate.unwrap_or_else(|| panic!("redis-benchmark said something else: {said}"))
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use log_model::{JobId, LogEvent, Owner, OwnerId, Recorded, SafeText, Seq, Source, Timestamp, WriterId};
 use stream_store::{Batch, Change, LogStore, RedisStore, Writer};
+use tailwater_benches::redis::cpu;
 use testkit::redis::RedisServer;
 use tokio::sync::mpsc;
 
@@ -102,11 +103,11 @@ async fn measure(jobs: usize) {
         .len();
     let looked = asked.elapsed();
 
-    let before = cpu(server.process_id());
+    let before = server_cpu(&server);
     tokio::time::sleep(Duration::from_secs(LASTS)).await;
-    let idle = cpu(server.process_id()) - before;
+    let idle = server_cpu(&server) - before;
 
-    let before = cpu(server.process_id());
+    let before = server_cpu(&server);
     let start = tokio::time::Instant::now();
     let mut numbers = vec![0_u64; jobs];
     let appends = (0..RATE * LASTS).map(|line| {
@@ -131,7 +132,7 @@ async fn measure(jobs: usize) {
         .buffer_unordered(UNDER_WAY)
         .for_each(|()| async {})
         .await;
-    let used = cpu(server.process_id()) - before;
+    let used = server_cpu(&server) - before;
 
     let (mut times, mut last, mut doubled) = (Vec::new(), vec![0; jobs], 0);
     while times.len() < (RATE * LASTS) as usize {
@@ -196,13 +197,6 @@ fn batch(writer: &Writer, number: u64, line: u64) -> Batch {
     }
 }
 
-/// What a process has used of the processor, in steps of the kernel's hundredth of a second.
-fn cpu(process: u32) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("the server runs");
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-    let ticks: u64 = fields[11..13]
-        .iter()
-        .filter_map(|field| field.parse::<u64>().ok())
-        .sum();
-    Duration::from_millis(ticks * 10)
+fn server_cpu(server: &RedisServer) -> Duration {
+    cpu(server.process_id()).expect("the server runs")
 }

@@ -6,3 +6,4 @@
 
 pub mod output;
 pub mod race;
+pub mod redis;

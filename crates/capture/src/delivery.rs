@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use log_model::{Fence, GapReason, JobId, Owner, Phase, Recorded, Seq, Timestamp, WriterId};
@@ -115,6 +116,7 @@ pub(crate) struct Delivery {
     sent: u64,
     /// What waits.
     out: Outbox,
+    backlog: Arc<AtomicBool>,
     last_sync: Instant,
     acknowledged: u64,
     confirm_due: Instant,
@@ -142,6 +144,7 @@ impl Delivery {
             failed: None,
             sent: 0,
             out,
+            backlog: Arc::default(),
             last_sync: now,
             acknowledged: 0,
             confirm_due: now + CONFIRM_EVERY,
@@ -152,6 +155,13 @@ impl Delivery {
             trouble_since: None,
             over: None,
         }
+    }
+
+    /// Whether something waits to be sent, kept up to date. A hint for whoever makes batches: see [`Batcher::backlog`].
+    ///
+    /// [`Batcher::backlog`]: crate::Batcher::backlog
+    pub(crate) fn backlog(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.backlog)
     }
 
     /// Works until everything is delivered and said, or until the flush time-out after the end of the input.
@@ -171,6 +181,7 @@ impl Delivery {
         let mut deadline: Option<Instant> = None;
         loop {
             self.make_calls(&mut calls).await;
+            self.backlog.store(!self.out.is_empty(), Ordering::Relaxed);
             if calls.is_idle() && self.is_settled() {
                 break;
             }

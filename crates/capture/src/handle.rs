@@ -2,6 +2,8 @@
 //! can do with a remote sandbox's callbacks.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use log_model::{Counts, JobId, LogEvent, Masked, Owner, Phase, Recorded, Source, StageState, Timestamp};
@@ -199,6 +201,7 @@ impl Capture {
             stderr: recorder(Source::Stderr, None),
             phase: options.phase.clone(),
             batcher: Batcher::new(BatchLimits::default()),
+            backlog: delivery.backlog(),
             counts: Counts::default(),
             parcels,
         };
@@ -292,6 +295,7 @@ struct Reading {
     stderr: Recorder,
     phase: Option<Phase>,
     batcher: Batcher,
+    backlog: Arc<AtomicBool>,
     counts: Counts,
     parcels: mpsc::Sender<Parcel>,
 }
@@ -376,6 +380,7 @@ impl Reading {
         let now = std::time::Instant::now();
         for entry in entries {
             self.counts.add(&entry.event);
+            self.batcher.backlog(self.backlog.load(Ordering::Relaxed));
             if let Some(batch) = self.batcher.push(entry, now) {
                 self.send(batch).await;
             }

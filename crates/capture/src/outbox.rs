@@ -17,8 +17,8 @@ use crate::tail::Tail;
 /// What waits in memory before the spool is used.
 const MEMORY: usize = 8 * 1024 * 1024;
 
-/// Batches read back from the disk at once.
-const READ_BACK: u64 = 16;
+/// Batches read back from the disk at once: while they are read, fewer are on their way than usual.
+const READ_BACK: u64 = 8;
 
 /// A batch under way. Shared with the call that sends it, so that a call given up loses nothing.
 #[derive(Debug)]

@@ -9,6 +9,8 @@ use log_model::Recorded;
 use rustix::fs::{FlockOperation, flock};
 use stream_store::Ending;
 
+use crate::outbox::memory_of;
+
 use super::{BatchLine, ClosedLine, Closing, SpoolHeader, SpoolProgress, SpoolReader, SpoolRecord, Sum};
 
 /// Kept free under the limit for the word on what was lost, and for the last lines.
@@ -96,13 +98,14 @@ impl SpoolFile {
         if let Some(hold) = self.hold.take() {
             let _ = hold.recv();
         }
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(memory_of(events));
+        let mut sum = Sum::default();
         for event in events {
+            let line = entries.len();
             event.write_json(&mut entries);
             entries.push(b'\n');
+            sum.add(&entries[line..]);
         }
-        let mut sum = Sum::default();
-        sum.add(&entries);
         let announced = BatchLine {
             batch: number.saturating_add_signed(-self.progress.shift),
             entries: u32::try_from(events.len()).unwrap_or(u32::MAX),

@@ -295,15 +295,21 @@ async fn a_batch_that_is_on_its_way_when_the_spool_is_used_waits_there_too() {
 
 /// Puts a spool in the folder whose first batch is not the store's first: what came before was lost.
 fn leave_a_spool(place: &Place, numbers: std::ops::Range<usize>, closed: &str) -> PathBuf {
-    let mut text = r#"{"spool":2,"job":"build-42","owner":{"kind":"user","id":"user_ana"},"phase":null,"writer":"w0123456789abcdef"}
+    let mut text = r#"{"spool":3,"job":"build-42","owner":{"kind":"user","id":"user_ana"},"phase":null,"writer":"w0123456789abcdef"}
 {"progress":"00000000000000000000 +0000000000000000000 00000000000000000000"}
 "#
     .to_owned();
     for number in numbers {
         let entry =
             format!("{{\"kind\":\"line\",\"ts\":1000,\"source\":\"stdout\",\"text\":\"line number {number}\"}}\n");
-        let sum = entry.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-            (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+        let length = (entry.len() as u64).to_le_bytes();
+        let words = entry.as_bytes().chunks(8).chain([length.as_slice()]).map(|bytes| {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            u64::from_le_bytes(word)
+        });
+        let sum = words.fold(0xcbf2_9ce4_8422_2325_u64, |sum, word| {
+            (sum ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
         });
         let bytes = entry.len();
         text += &format!("{{\"batch\":{number},\"entries\":1,\"bytes\":{bytes},\"sum\":\"{sum:016x}\"}}\n{entry}");
