@@ -36,6 +36,7 @@ pub(crate) struct Scratch {
     pub(crate) names: names::Seen,
     pub(crate) header: header::Seen,
     pub(crate) command: command::Seen,
+    commanded: bool,
 }
 
 impl Scratch {
@@ -44,7 +45,10 @@ impl Scratch {
         self.at_sign = AtSign::default();
         self.names = names::Seen::default();
         self.header = header::Seen::default();
-        self.command = command::Seen::default();
+        // The largest by far, and seldom used.
+        if std::mem::take(&mut self.commanded) {
+            self.command = command::Seen::default();
+        }
     }
 }
 
@@ -239,7 +243,10 @@ impl Engine {
                 }
                 Means::Header(kind) => header::find(text, at, *kind, &mut scratch.header, spans),
                 Means::Block => block = true,
-                Means::Command(keyword) => command::find(text, at, *keyword, &mut scratch.command, spans),
+                Means::Command(keyword) => {
+                    scratch.commanded = true;
+                    command::find(text, at, *keyword, &mut scratch.command, spans);
+                }
             }
         };
         let (beside, escaped) = match beside {

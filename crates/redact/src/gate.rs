@@ -4,11 +4,14 @@
 //! keyword stands; `pairs` finds where one may be. Speed hangs on how often that is, not on how many keywords there are:
 //! hence grams that build output is not made of are preferred, and a short keyword brings what may stand beside it.
 
-use crate::pairs::{Gram, Pairs};
+use crate::pairs::{APART, Gram, Pairs};
 use crate::typical;
 
 const BITS: u32 = 17;
 const FOLD: u32 = 0x2020_2020;
+/// Keys of grams whose last, or first, byte may be any of several.
+const ANY_LAST: u32 = 0x00ff_ffff;
+const ANY_FIRST: u32 = 0xffff_ff00;
 
 /// A literal to look for, and what it stands for.
 #[derive(Debug, Clone)]
@@ -26,6 +29,9 @@ pub(crate) struct Keyword<T> {
 
 impl<T> Keyword<T> {
     fn stands_at(&self, text: &[u8], start: usize) -> bool {
+        if self.begins_word && start > 0 && in_word(text[start - 1]) && !after_escape(text, start) {
+            return false;
+        }
         text.get(start..start + self.literal.len()).is_some_and(|candidate| {
             if self.fold {
                 candidate.eq_ignore_ascii_case(&self.literal)
@@ -63,10 +69,7 @@ impl<T> Keyword<T> {
             3 => {
                 // An escaped line end or tab ends in a letter and is no word.
                 let before = (0..=u8::MAX)
-                    .filter(|byte| {
-                        let word = byte.is_ascii_alphanumeric() || *byte == b'_';
-                        !self.begins_word || !word || matches!(byte, b'n' | b'r' | b't')
-                    })
+                    .filter(|byte| !self.begins_word || !in_word(*byte) || matches!(byte, b'n' | b'r' | b't'))
                     .collect();
                 let [a, b, c] = [0, 1, 2].map(|at| self.place(at));
                 [(-1, [before, a.clone(), b.clone(), c.clone()]), (0, [a, b, c, next()])]
@@ -95,7 +98,7 @@ impl<T> Keyword<T> {
 
 /// Where a gram's entries are. Small, because the whole table should stay near the processor.
 struct Slot {
-    gram: u32,
+    key: u32,
     /// The first of its entries, or [`NONE`].
     first: u32,
 }
@@ -139,7 +142,7 @@ impl<T> Gate<T> {
         for (index, keyword) in keywords.iter().enumerate() {
             let index = u32::try_from(index).expect("fewer than 2^32 keywords");
             for (offset, gram) in keyword.grams() {
-                grams.extend(each(&gram).map(|gram| (gram, index, offset)));
+                grams.push((key(&gram), index, offset));
                 places.push(gram);
             }
         }
@@ -147,7 +150,7 @@ impl<T> Gate<T> {
         grams.dedup();
         let mut sieve = vec![0; 1 << (BITS - 6)].into_boxed_slice();
         let size = (grams.len() * 4).next_power_of_two().max(64);
-        let mut slots: Box<[Slot]> = (0..size).map(|_| Slot { gram: 0, first: NONE }).collect();
+        let mut slots: Box<[Slot]> = (0..size).map(|_| Slot { key: 0, first: NONE }).collect();
         let mut entries = Vec::with_capacity(grams.len());
         for (at, (gram, keyword, offset)) in grams.iter().enumerate() {
             let (word, bit) = in_sieve(*gram);
@@ -159,7 +162,7 @@ impl<T> Gate<T> {
                     slot = (slot + 1) & (size - 1);
                 }
                 slots[slot] = Slot {
-                    gram: *gram,
+                    key: *gram,
                     first: u32::try_from(at).expect("fewer grams than 2^32"),
                 };
             }
@@ -186,14 +189,14 @@ impl<T> Gate<T> {
     /// Whether the text holds any of the keywords.
     pub(crate) fn any(&self, text: &[u8]) -> bool {
         self.pairs
-            .pass(text, &mut |at| self.look(text, at, &mut |_, _| true))
+            .pass(text, &mut |at, _| self.look(text, at, &mut |_, _| true))
             .enough
     }
 
     /// Calls `found` with the place and meaning of every keyword in the text, roughly in the order of their places. Whether
     /// an escape may stand in it.
     pub(crate) fn scan(&self, text: &[u8], mut found: impl FnMut(usize, &T)) -> bool {
-        let passed = self.pairs.pass(text, &mut |at| {
+        let passed = self.pairs.pass(text, &mut |at, _| {
             self.look(text, at, &mut |at, means| {
                 found(at, means);
                 false
@@ -211,12 +214,13 @@ impl<T> Gate<T> {
         mut found: impl FnMut(usize, &T),
     ) -> (bool, bool) {
         let mut others = false;
-        let passed = united.pass(text, &mut |at| {
-            others = others || other.look(text, at, &mut |_, _| true);
-            self.look(text, at, &mut |at, means| {
-                found(at, means);
-                false
-            })
+        let passed = united.pass(text, &mut |at, buckets| {
+            others = others || buckets & APART != 0 && other.look(text, at, &mut |_, _| true);
+            buckets != APART
+                && self.look(text, at, &mut |at, means| {
+                    found(at, means);
+                    false
+                })
         });
         (others, passed.escaped)
     }
@@ -234,18 +238,26 @@ impl<T> Gate<T> {
                 .rev()
                 .fold(0, |gram, byte| gram << 8 | u32::from(*byte)),
         } | FOLD;
-        let (word, bit) = in_sieve(gram);
+        self.look_up(gram, text, at, found)
+            || self.look_up(gram & ANY_LAST, text, at, found)
+            || self.look_up(gram & ANY_FIRST, text, at, found)
+    }
+
+    /// The same for one key.
+    #[inline]
+    fn look_up(&self, key: u32, text: &[u8], at: usize, found: &mut impl FnMut(usize, &T) -> bool) -> bool {
+        let (word, bit) = in_sieve(key);
         if self.sieve[word] >> bit & 1 == 0 {
             return false;
         }
         let mask = self.slots.len() - 1;
-        let mut slot = hash(gram) as usize & mask;
+        let mut slot = hash(key) as usize & mask;
         loop {
             let here = &self.slots[slot];
             if here.first == NONE {
                 return false;
             }
-            if here.gram == gram {
+            if here.key == key {
                 break;
             }
             slot = (slot + 1) & mask;
@@ -272,22 +284,23 @@ impl<T> Gate<T> {
     }
 }
 
-/// Every gram that has one of these in each place, folded.
-fn each(places: &Gram) -> impl Iterator<Item = u32> {
-    let folded = places.each_ref().map(|place| {
-        let mut place: Vec<u8> = place.iter().map(|byte| byte | 0x20).collect();
-        place.sort_unstable();
-        place.dedup();
-        place
-    });
-    let count = folded.iter().map(Vec::len).product::<usize>();
-    (0..count).map(move |mut number| {
-        u32::from_le_bytes(folded.each_ref().map(|place| {
-            let byte = place[number % place.len()];
-            number /= place.len();
-            byte
-        }))
-    })
+fn in_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// Whether an escaped line end or tab, as in `\n`, stands before: its letter is not the beginning of a word.
+pub(crate) fn after_escape(text: &[u8], at: usize) -> bool {
+    at >= 2 && text[at - 2] == b'\\' && matches!(text[at - 1], b'n' | b'r' | b't')
+}
+
+/// A gram's key: its four bytes, folded. Where a place may hold more than one letter, as what stands beside a short keyword
+/// may, its byte is zero, which no folded byte is.
+fn key(places: &Gram) -> u32 {
+    u32::from_le_bytes(places.each_ref().map(|place| {
+        let mut folded = place.iter().map(|byte| byte | 0x20);
+        let first = folded.next().unwrap_or(0);
+        if folded.all(|byte| byte == first) { first } else { 0 }
+    }))
 }
 
 fn hash(gram: u32) -> u32 {

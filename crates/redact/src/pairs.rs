@@ -12,10 +12,13 @@ use crate::typical;
 const ALL: usize = 1 << 16;
 
 /// How many buckets a set of grams is spread over; one of the two left is for the set it is united with.
-const BUCKETS: u32 = 14;
+const BUCKETS: u32 = 30;
+
+/// The bucket of the set that another is united with.
+pub(crate) const APART: u32 = 1 << BUCKETS;
 
 /// The bucket that every pair with one of [`ESCAPES`] begins and any pair ends, so that the pass tells of them on its way.
-const ESCAPE: u16 = 1 << 15;
+const ESCAPE: u32 = 1 << 31;
 
 /// What an escape of some kind begins with: percent-encoding, a backslash, an HTML entity.
 const ESCAPES: [u8; 3] = *b"%\\&";
@@ -26,13 +29,13 @@ pub(crate) type Gram = [Vec<u8>; 4];
 /// The masks of every pair of bytes.
 #[derive(Clone)]
 pub(crate) struct Pairs {
-    first: Box<[u16; ALL]>,
-    second: Box<[u16; ALL]>,
+    first: Box<[u32; ALL]>,
+    second: Box<[u32; ALL]>,
 }
 
 impl Pairs {
     fn empty() -> Self {
-        let zeros = || -> Box<[u16; ALL]> {
+        let zeros = || -> Box<[u32; ALL]> {
             vec![0; ALL]
                 .into_boxed_slice()
                 .try_into()
@@ -65,7 +68,7 @@ impl Pairs {
         grams.sort_by_key(|(met, _)| std::cmp::Reverse(*met));
         for (_, gram) in grams {
             let added = |bucket: usize| {
-                let weight = |masks: &[u16; ALL], gram: &[Vec<u8>]| -> u64 {
+                let weight = |masks: &[u32; ALL], gram: &[Vec<u8>]| -> u64 {
                     each(gram)
                         .filter(|pair| masks[index(*pair)] >> bucket & 1 == 0)
                         .map(|[first, second]| typical::pair(first, second))
@@ -116,9 +119,9 @@ impl Pairs {
         union
     }
 
-    /// Calls `visit` with every even offset at which a gram may stand, in order, until it says that it has seen enough.
+    /// Calls `visit` with every even offset at which a gram may stand and the buckets it may be of, in order, until it says that it has seen enough.
     #[inline(always)]
-    pub(crate) fn pass(&self, text: &[u8], visit: &mut impl FnMut(usize) -> bool) -> Passed {
+    pub(crate) fn pass(&self, text: &[u8], visit: &mut impl FnMut(usize, u32) -> bool) -> Passed {
         let mut at = 0;
         // What the pair before `at` may begin.
         let mut begun = 0;
@@ -145,7 +148,7 @@ impl Pairs {
     }
 
     #[inline(always)]
-    fn hits(&self, word: u64, begun: u16) -> [u16; 4] {
+    fn hits(&self, word: u64, begun: u32) -> [u32; 4] {
         let [a, b, c, d] = [
             word as u16,
             (word >> 16) as u16,
@@ -165,7 +168,7 @@ impl Pairs {
     #[cfg(test)]
     pub(crate) fn chance(&self, text: &[u8]) -> f64 {
         let mut hits = 0u32;
-        let _ = self.pass(text, &mut |_| {
+        let _ = self.pass(text, &mut |_, _| {
             hits += 1;
             false
         });
@@ -185,7 +188,7 @@ pub(crate) struct Passed {
 impl Passed {
     /// Visits the grams that the window at `at` ends. Apart and never inlined, so that the pass itself stays small.
     #[inline(never)]
-    fn visit_each(&mut self, hits: [u16; 4], at: usize, visit: &mut impl FnMut(usize) -> bool) -> bool {
+    fn visit_each(&mut self, hits: [u32; 4], at: usize, visit: &mut impl FnMut(usize, u32) -> bool) -> bool {
         let all = hits[0] | hits[1] | hits[2] | hits[3];
         self.escaped |= all & ESCAPE != 0;
         if all & !ESCAPE != 0 {
@@ -193,7 +196,7 @@ impl Passed {
             self.enough = hits
                 .iter()
                 .enumerate()
-                .any(|(pair, hit)| hit & !ESCAPE != 0 && visit((at + 2 * pair).saturating_sub(2)));
+                .any(|(pair, hit)| hit & !ESCAPE != 0 && visit((at + 2 * pair).saturating_sub(2), *hit));
         }
         self.enough
     }

@@ -13,6 +13,7 @@
 //! the checksum that says where a token ends.
 
 use crate::checksum::Checksum;
+use crate::gate::after_escape;
 
 /// How many bytes two neighbouring runs of base64 may share before a keyword in them is taken for chance.
 const BLOB: usize = 24;
@@ -527,11 +528,6 @@ impl Shape {
             .sum();
         &example[lead..example.len() - stays]
     }
-}
-
-/// Whether an escaped line end or tab, as in `\n`, stands before: its letter is not the beginning of a word.
-fn after_escape(text: &[u8], at: usize) -> bool {
-    at >= 2 && text[at - 2] == b'\\' && matches!(text[at - 1], b'n' | b'r' | b't')
 }
 
 /// Whether letters look drawn by chance: a digit among them, or many capitals among others. Of 24 random letters and digits

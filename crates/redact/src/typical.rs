@@ -23,10 +23,18 @@ const WORDS: &str = " https://registry.example.org/ https://www.github.com/ http
     src/components/Button.tsx:12:34 dist/assets/index-a1b2c3d4.js node:internal/modules/cjs/loader:1234:56    at Object.  \
     ./src/app.ts ../lib/main.css .svg .png .json .html .map .rs .py (12.3 MB) -> => == -- ---- ==== #12 0.345 ... ";
 
+/// What every second line holds.
+const FREQUENT: &str = " https://registry http://localhost setup value values src/components/index.tsx index.js index.html test tests \
+    module modules chunk chunk-a1b2c3d4.js dist/assets/ error warning signal unexpected inspect assigned design buffer \
+    export sandbox console total spawn install package version server process description characters ";
+
 static PAIRS: LazyLock<Box<[u16]>> = LazyLock::new(|| {
     let mut counts = vec![0u16; 1 << 16].into_boxed_slice();
     for pair in WORDS.as_bytes().windows(2) {
         counts[usize::from(u16::from_le_bytes([pair[0], pair[1]]))] += 1;
+    }
+    for pair in FREQUENT.as_bytes().windows(2) {
+        counts[usize::from(u16::from_le_bytes([pair[0], pair[1]]))] += 8;
     }
     counts
 });
