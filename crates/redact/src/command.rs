@@ -692,9 +692,10 @@ fn push(text: &[u8], from: usize, end: usize, spans: &mut Spans) {
     }
 }
 
-/// A placeholder, the parameter of a statement included: `:password`.
+/// A placeholder, the parameter of a statement included: `:password`; or where a secret is kept: `arn:aws:…`.
 fn is_stand_in(value: &[u8]) -> bool {
     value::is_placeholder(value)
+        || value.starts_with(b"arn:")
         || value[0] == b':'
             && value[1..]
                 .iter()

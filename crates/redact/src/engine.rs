@@ -83,6 +83,8 @@ pub(crate) struct Found {
     pub(crate) beside: bool,
     /// Whether an escape may stand in the text, so that a decoded view of it may differ.
     pub(crate) escaped: bool,
+    /// Whether the text holds anything but ASCII, so that something invisible may stand in it.
+    pub(crate) wide: bool,
 }
 
 /// A rule as the rest of the crate sees it.
@@ -249,11 +251,16 @@ impl Engine {
                 }
             }
         };
-        let (beside, escaped) = match beside {
+        let (beside, passed) = match beside {
             Some((gate, united)) => self.gate.scan_both(gate, united, text, each),
             None => (false, self.gate.scan(text, each)),
         };
-        Found { block, beside, escaped }
+        Found {
+            block,
+            beside,
+            escaped: passed.escaped,
+            wide: passed.wide,
+        }
     }
 
     fn check(&self, shape: u16, text: &[u8], at: usize, runs: &mut Runs, spans: &mut Spans) {

@@ -4,7 +4,7 @@
 //! keyword stands; `pairs` finds where one may be. Speed hangs on how often that is, not on how many keywords there are:
 //! hence grams that build output is not made of are preferred, and a short keyword brings what may stand beside it.
 
-use crate::pairs::{APART, Gram, Pairs};
+use crate::pairs::{APART, Gram, Pairs, Passed};
 use crate::typical;
 
 const BITS: u32 = 17;
@@ -193,16 +193,14 @@ impl<T> Gate<T> {
             .enough
     }
 
-    /// Calls `found` with the place and meaning of every keyword in the text, roughly in the order of their places. Whether
-    /// an escape may stand in it.
-    pub(crate) fn scan(&self, text: &[u8], mut found: impl FnMut(usize, &T)) -> bool {
-        let passed = self.pairs.pass(text, &mut |at, _| {
+    /// Calls `found` with the place and meaning of every keyword in the text, roughly in the order of their places.
+    pub(crate) fn scan(&self, text: &[u8], mut found: impl FnMut(usize, &T)) -> Passed {
+        self.pairs.pass(text, &mut |at, _| {
             self.look(text, at, &mut |at, means| {
                 found(at, means);
                 false
             })
-        });
-        passed.escaped
+        })
     }
 
     /// [`Gate::scan`], which says first whether the text holds a keyword of `other`. `united` is that of the two.
@@ -212,7 +210,7 @@ impl<T> Gate<T> {
         united: &Pairs,
         text: &[u8],
         mut found: impl FnMut(usize, &T),
-    ) -> (bool, bool) {
+    ) -> (bool, Passed) {
         let mut others = false;
         let passed = united.pass(text, &mut |at, buckets| {
             others = others || buckets & APART != 0 && other.look(text, at, &mut |_, _| true);
@@ -222,7 +220,7 @@ impl<T> Gate<T> {
                     false
                 })
         });
-        (others, passed.escaped)
+        (others, passed)
     }
 
     /// Reports the keywords that hold the gram that stands at `at`, until `found` says that it has seen enough.
@@ -365,14 +363,15 @@ mod tests {
             let text = text.as_bytes();
             let expected = every_place(&keywords, text);
             let mut found = Vec::new();
-            let escaped = Gate::new(keywords.clone()).scan(text, |at, means| found.push((at, *means)));
+            let passed = Gate::new(keywords.clone()).scan(text, |at, means| found.push((at, *means)));
             found.sort_unstable();
             let all = found.clone();
             found.retain(|place| expected.contains(place));
             found.dedup();
             prop_assert_eq!(&found, &expected);
             prop_assert!(all.iter().all(|(at, means)| keywords[*means].stands_at(text, *at)));
-            prop_assert_eq!(escaped, text.iter().any(|byte| b"%\\&".contains(byte)));
+            prop_assert_eq!(passed.escaped, text.iter().any(|byte| b"%\\&".contains(byte)));
+            prop_assert_eq!(passed.wide, !text.is_ascii());
             prop_assert_eq!(Gate::beside(keywords.clone()).any(text), !all.is_empty());
             let other = Gate::beside(keywords.split_off(keywords.len() / 2));
             let gate = Gate::new(keywords);

@@ -126,8 +126,11 @@ impl Pairs {
         // What the pair before `at` may begin.
         let mut begun = 0;
         let mut passed = Passed::default();
+        // Every byte's bits.
+        let mut bits = 0;
         while let Some(window) = text.get(at..at + 8) {
             let word = u64::from_le_bytes(window.try_into().expect("eight bytes were asked for"));
+            bits |= word;
             let hits = self.hits(word, begun);
             if hits[0] | hits[1] | hits[2] | hits[3] != 0 && passed.visit_each(hits, at, visit) {
                 return passed;
@@ -137,6 +140,7 @@ impl Pairs {
         }
         if at < text.len() {
             let word = rest(text, at);
+            bits |= word;
             let hits = self.hits(word, begun);
             if hits[0] | hits[1] | hits[2] | hits[3] != 0 && passed.visit_each(hits, at, visit) {
                 return passed;
@@ -144,6 +148,7 @@ impl Pairs {
             begun = self.first[(word >> 48) as usize];
         }
         passed.escaped |= begun & ESCAPE != 0;
+        passed.wide = bits & 0x8080_8080_8080_8080 != 0;
         passed
     }
 
@@ -183,6 +188,8 @@ pub(crate) struct Passed {
     pub(crate) enough: bool,
     /// Whether an escape may stand in what was passed.
     pub(crate) escaped: bool,
+    /// Whether it holds anything but ASCII. Not told once somebody had seen enough.
+    pub(crate) wide: bool,
 }
 
 impl Passed {

@@ -245,7 +245,7 @@ impl Work {
         } = self;
         let plain = look(raw, known, custom, scratch, squeezed, spans);
         *open = scratch.names.open.take();
-        if !raw.is_ascii() && unveiled.unveil(raw) {
+        if plain.wide && unveiled.unveil(raw) {
             let mark = spans.len();
             if look(unveiled.text(), known, custom, scratch, squeezed, spans).block {
                 KeyBlock::find_inline(unveiled.text(), spans);
