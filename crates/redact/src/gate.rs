@@ -81,7 +81,10 @@ impl<T> Keyword<T> {
             longer => {
                 // An offset is kept in a byte.
                 let best = (0..=(longer - 5).min(100))
-                    .min_by_key(|at| self.met(*at) + self.met(*at + 1))
+                    .min_by_key(|at| {
+                        let ((fours, pairs), (more_fours, more_pairs)) = (self.met(*at), self.met(*at + 1));
+                        (fours + more_fours, pairs + more_pairs)
+                    })
                     .expect("a literal of 5 bytes has a first gram");
                 let offset = |at| i8::try_from(at).expect("capped above");
                 [(offset(best), self.gram(best)), (offset(best + 1), self.gram(best + 1))]
@@ -89,10 +92,10 @@ impl<T> Keyword<T> {
         }
     }
 
-    /// How often the gram at `at` is met in build output.
-    fn met(&self, at: usize) -> u64 {
-        let pair = |at: usize| typical::pair(self.literal[at], self.literal[at + 1]);
-        pair(at) * pair(at + 2)
+    /// How often the gram at `at` is met in build output: as such, and else by its pairs.
+    fn met(&self, at: usize) -> (u64, u64) {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|place| self.literal[at + place]);
+        (typical::four([a, b, c, d]), typical::pair(a, b) * typical::pair(c, d))
     }
 }
 

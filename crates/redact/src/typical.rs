@@ -1,5 +1,6 @@
 //! Which pairs of bytes build output is made of, so that the gate asks for others.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// Words of the tools that builds run. Nothing depends on their completeness but speed.
@@ -28,20 +29,38 @@ const FREQUENT: &str = " https://registry http://localhost setup value values sr
     module modules chunk chunk-a1b2c3d4.js dist/assets/ error warning signal unexpected inspect assigned design buffer \
     export sandbox console total spawn install package version server process description characters ";
 
-static PAIRS: LazyLock<Box<[u16]>> = LazyLock::new(|| {
-    let mut counts = vec![0u16; 1 << 16].into_boxed_slice();
-    for pair in WORDS.as_bytes().windows(2) {
-        counts[usize::from(u16::from_le_bytes([pair[0], pair[1]]))] += 1;
+/// How often each pair and each four bytes are met.
+struct Met {
+    pairs: Box<[u16]>,
+    fours: HashMap<[u8; 4], u64>,
+}
+
+static MET: LazyLock<Met> = LazyLock::new(|| {
+    let mut met = Met {
+        pairs: vec![0; 1 << 16].into_boxed_slice(),
+        fours: HashMap::new(),
+    };
+    for (words, often) in [(WORDS, 1), (FREQUENT, 8)] {
+        for pair in words.as_bytes().windows(2) {
+            met.pairs[usize::from(u16::from_le_bytes([pair[0], pair[1]]))] += often;
+        }
+        for four in words.as_bytes().windows(4) {
+            let four = [four[0], four[1], four[2], four[3]].map(|byte| byte.to_ascii_lowercase());
+            *met.fours.entry(four).or_default() += u64::from(often);
+        }
     }
-    for pair in FREQUENT.as_bytes().windows(2) {
-        counts[usize::from(u16::from_le_bytes([pair[0], pair[1]]))] += 8;
-    }
-    counts
+    met
 });
 
 /// How often a pair of bytes is met, where one that was never seen still counts a little.
 pub(crate) fn pair(first: u8, second: u8) -> u64 {
-    let met = u64::from(PAIRS[usize::from(u16::from_le_bytes([first, second]))]);
+    let met = u64::from(MET.pairs[usize::from(u16::from_le_bytes([first, second]))]);
     let printed = first.is_ascii_graphic() && second.is_ascii_graphic();
     64 * met + if printed { 4 } else { 1 }
+}
+
+/// How often four bytes are met, in whatever case.
+pub(crate) fn four(bytes: [u8; 4]) -> u64 {
+    let bytes = bytes.map(|byte| byte.to_ascii_lowercase());
+    MET.fours.get(&bytes).copied().unwrap_or(0)
 }
