@@ -405,14 +405,20 @@ impl AtTerminal {
         // What it still writes must be read, or it would wait for room.
         use tokio::io::AsyncReadExt;
         let mut piece = [0; 4096];
-        loop {
-            tokio::select! {
-                status = self.child.wait() => return status.expect("it ends").code(),
-                read = self.pty.read(&mut piece) => if read.is_err() {
-                    return self.child.wait().await.expect("it ends").code();
-                },
+        let ended = async {
+            loop {
+                tokio::select! {
+                    status = self.child.wait() => return status.expect("it ends").code(),
+                    read = self.pty.read(&mut piece) => if read.is_err() {
+                        return self.child.wait().await.expect("it ends").code();
+                    },
+                }
             }
-        }
+        };
+        let limit = Duration::from_secs(60);
+        tokio::time::timeout(limit, ended)
+            .await
+            .expect("it ends within a minute")
     }
 }
 
