@@ -1,104 +1,65 @@
 //! How fast do a build's bytes become clean, redacted, classed lines, against merely splitting and copying them?
 
 use std::hint::black_box;
+use std::time::Duration;
 
-use capture::{Recorder, RecorderOptions, Screen, classify};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use capture::{Line, Recorder, RecorderOptions, Screen, classify};
 use log_model::{Source, Timestamp};
 use redact::Redactor;
-use testkit::recordings::{self, Stream};
+use tailwater_benches::output;
+use tailwater_benches::race::{Runner, race};
 
-/// Recorded output of real tools, over and over, until it is some 16 MiB; the synthetic hard cases stand apart.
-fn build_output() -> Vec<u8> {
-    const HARD: [&str; 5] = [
-        "binary-random",
-        "lines-200k",
-        "one-line-1mib",
-        "unicode-deep",
-        "invalid-utf8",
-    ];
-    let once: Vec<u8> = recordings::names("pipe")
-        .into_iter()
-        .filter(|name| !HARD.iter().any(|hard| name.starts_with(hard)))
-        .flat_map(|name| {
-            let recording = recordings::load(&name);
-            let mut bytes = recording.bytes_of(Stream::Out);
-            bytes.extend(recording.bytes_of(Stream::Err));
-            if bytes.last().is_some_and(|&last| last != b'\n') {
-                bytes.push(b'\n');
-            }
-            bytes
-        })
-        .collect();
-    let mut bytes = Vec::new();
-    while bytes.len() < 16 << 20 {
-        bytes.extend_from_slice(&once);
+fn split_and_copy(bytes: &[u8]) {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut from = 0;
+    for end in memchr::memchr_iter(b'\n', bytes) {
+        out.extend_from_slice(&bytes[from..=end]);
+        from = end + 1;
     }
-    bytes
+    black_box(out);
 }
 
-fn split_and_copy(bytes: &[u8]) -> usize {
-    let lines: Vec<Box<[u8]>> = bytes.split(|&b| b == b'\n').map(Box::from).collect();
-    lines.len()
+fn screen(mut screen: Screen, bytes: &[u8], mut each: impl FnMut(Line<'_>) -> usize) {
+    let mut sum = 0;
+    screen.push(bytes, &mut |line| sum += each(line));
+    black_box(sum);
 }
 
-fn road(bytes: &[u8], redactor: &Redactor) -> usize {
+/// All that happens to a line before it is stored.
+fn road(bytes: &[u8], redactor: &Redactor) {
     let mut recorder = Recorder::new(redactor.scrubber(), Source::Stdout, RecorderOptions::default());
     let mut entries = Vec::new();
-    let mut lines = 0;
     for piece in bytes.chunks(64 * 1024) {
         recorder.push(piece, Timestamp::from_millis(1), &mut entries);
-        lines += entries.len();
+        black_box(&entries);
         entries.clear();
     }
-    lines
 }
 
-fn screen(c: &mut Criterion) {
-    let redactor = Redactor::builder().build().expect("the built-in rules are sound");
+fn main() {
+    let rules = Redactor::builder().build().expect("the built-in rules are sound");
     // Assembled from parts: what no scanner takes for a secret, and no line holds.
     let known = (0..20).map(|at| ["value", "known", "to", "this", "job"].join(&format!("{at}x")));
     let knowing = known.fold(Redactor::builder(), |builder, value| builder.known_secret(value));
     let knowing = knowing.build().expect("the built-in rules are sound");
-    let burst = recordings::load("lines-200k.pipe").bytes_of(Stream::Out);
-    for (name, bytes) in [("build output", build_output()), ("a burst of plain lines", burst)] {
-        let mut group = c.benchmark_group(name);
-        group.throughput(Throughput::Bytes(bytes.len() as u64)).sample_size(10);
-        group.bench_function("split and copy: the limit", |b| {
-            b.iter(|| split_and_copy(black_box(&bytes)))
-        });
-        group.bench_function("screen alone", |b| {
-            b.iter(|| {
-                let mut length = 0;
-                Screen::pipe().push(black_box(&bytes), &mut |line| length += line.text.len());
-                length
-            });
-        });
-        group.bench_function("screen and classify", |b| {
-            b.iter(|| {
-                let mut classed = 0;
-                Screen::pipe().push(black_box(&bytes), &mut |line| {
-                    classed += usize::from(classify(line.text).is_some())
+    for (title, bytes) in [
+        ("recorded build output", output::recorded_bytes(4 << 20)),
+        ("a burst of plain lines", output::burst(4 << 20).into_bytes()),
+    ] {
+        let runners = vec![
+            Runner::new("split and copy: the limit", || split_and_copy(&bytes)),
+            Runner::new("screen", || screen(Screen::pipe(), &bytes, |line| line.text.len())),
+            Runner::new("screen and class", || {
+                screen(Screen::pipe(), &bytes, |line| {
+                    usize::from(classify(line.text).is_some())
                 });
-                classed
-            });
-        });
-        group.bench_function("screen, redact, classify", |b| {
-            b.iter(|| road(black_box(&bytes), &redactor))
-        });
-        group.bench_function("screen, redact, classify, 20 known values", |b| {
-            b.iter(|| road(black_box(&bytes), &knowing))
-        });
-        group.bench_function("screen of a terminal alone", |b| {
-            b.iter(|| {
-                let mut length = 0;
-                Screen::pty(24, 80).push(black_box(&bytes), &mut |line| length += line.text.len());
-                length
-            });
-        });
-        group.finish();
+            }),
+            Runner::new("screen, redaction and class", || road(&bytes, &rules)),
+            Runner::new("the same with 20 known values", || road(&bytes, &knowing)),
+            Runner::new("the screen of a terminal", || {
+                screen(Screen::pty(24, 80), &bytes, |line| line.text.len());
+            }),
+        ];
+        race(title, bytes.len(), Duration::from_secs(10), runners);
     }
 }
-
-criterion_group!(benches, screen);
-criterion_main!(benches);
