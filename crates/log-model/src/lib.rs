@@ -25,5 +25,5 @@ pub use crate::entry::{
 pub use crate::id::{Fence, Invalid, JobId, Owner, OwnerId, OwnerKind, Phase, WriterId};
 pub use crate::rule::RuleId;
 pub use crate::seq::{Seq, Span};
-pub use crate::text::SafeText;
+pub use crate::text::{SafeStr, SafeText};
 pub use crate::time::Timestamp;

@@ -26,6 +26,11 @@ impl SafeText {
         &self.0
     }
 
+    /// The same, borrowed.
+    pub fn as_safe_str(&self) -> SafeStr<'_> {
+        SafeStr(&self.0)
+    }
+
     /// Its length in bytes of UTF-8.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -43,8 +48,42 @@ impl SafeText {
         if self.0.len() <= limit {
             return self;
         }
-        let end = self.0.floor_char_boundary(limit);
-        Self(self.0[..end].into())
+        self.as_safe_str().shortened(limit).to_safe_text()
+    }
+}
+
+/// Borrowed text that passed redaction, as [`SafeText`] is when it is owned.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct SafeStr<'a>(&'a str);
+
+impl<'a> SafeStr<'a> {
+    /// Vouches that `text` holds no secret; see [`SafeText::assume_redacted`].
+    pub fn assume_redacted(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// The longest beginning of at most `limit` bytes that ends between two characters.
+    pub fn shortened(self, limit: usize) -> Self {
+        if self.0.len() <= limit {
+            return self;
+        }
+        Self(&self.0[..self.0.floor_char_boundary(limit)])
+    }
+
+    /// The same, owned.
+    pub fn to_safe_text(self) -> SafeText {
+        SafeText(self.0.into())
+    }
+}
+
+impl fmt::Debug for SafeStr<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
     }
 }
 

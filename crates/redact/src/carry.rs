@@ -94,6 +94,11 @@ impl Carry {
         self.state != State::Nothing || self.manifest.is_some_and(|manifest| manifest.data.is_some())
     }
 
+    /// Whether nothing is open at all.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.state == State::Nothing && self.manifest.is_none()
+    }
+
     /// Reports what of this line is the value of a name before it, and takes over what this line leaves open.
     pub(crate) fn find(&mut self, line: &[u8], opens: Option<Open>, spans: &mut Spans) {
         if self.state == State::Nothing && self.manifest.is_none() && opens.is_none() {

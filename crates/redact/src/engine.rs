@@ -4,12 +4,12 @@ use std::sync::LazyLock;
 
 use log_model::RuleId;
 
-use crate::gate::{Gate, Keyword};
+use crate::gate::{Gate, Hit, Keyword};
 use crate::pairs::Pairs;
 use crate::rules::{self, Group};
 use crate::shape::{Classes, Runs, Shape};
 use crate::span::Spans;
-use crate::{address, command, header, names};
+use crate::{address, command, header, names, view};
 
 /// What a keyword stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub(crate) enum Means {
     Block,
     /// A program that takes a secret as an argument.
     Command(u16),
+    /// A character that no reader sees.
+    Invisible,
 }
 
 /// What one search leaves for the next, so that it allocates nothing.
@@ -74,8 +76,13 @@ impl AtSign {
     }
 }
 
+/// Whether an `@` follows on the line, without which there is no user in an address and no password.
+fn has_user(address: &[u8]) -> bool {
+    memchr::memchr2(b'@', b'\n', address).is_some_and(|at| address[at] == b'@')
+}
+
 /// What a search says beside the spans it reports.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Found {
     /// Whether a private key may begin in the text.
     pub(crate) block: bool,
@@ -83,8 +90,8 @@ pub(crate) struct Found {
     pub(crate) beside: bool,
     /// Whether an escape may stand in the text, so that a decoded view of it may differ.
     pub(crate) escaped: bool,
-    /// Whether the text holds anything but ASCII, so that something invisible may stand in it.
-    pub(crate) wide: bool,
+    /// Whether a character that no reader sees may stand in the text.
+    pub(crate) veiled: bool,
 }
 
 /// A rule as the rest of the crate sees it.
@@ -192,6 +199,13 @@ impl Engine {
             means: Means::Block,
         };
         keywords.extend([block(b"BEGIN "), block(b"PuTTY-User-Key-File-")]);
+        keywords.extend(view::invisible_characters().map(|character| Keyword {
+            literal: character.encode_utf8(&mut [0; 4]).as_bytes().to_vec(),
+            fold: false,
+            next: Vec::new(),
+            begins_word: false,
+            means: Means::Invisible,
+        }));
         Self {
             gate: Gate::new(keywords),
             classes,
@@ -219,8 +233,19 @@ impl Engine {
         spans: &mut Spans,
     ) -> Found {
         let mut fresh = false;
-        let mut block = false;
-        let each = |at: usize, means: &Means| {
+        let mut said = Found::default();
+        self.gate.scan(text, beside, |at, hit| {
+            let means = match hit {
+                Hit::Keyword(means) => means,
+                Hit::Beside => return said.beside = true,
+                Hit::Escape => {
+                    if let Some(at) = view::may_escape(text, at) {
+                        said.escaped |= text[at].is_ascii();
+                        said.veiled |= !text[at].is_ascii();
+                    }
+                    return;
+                }
+            };
             if !fresh {
                 scratch.clear();
                 fresh = true;
@@ -244,23 +269,36 @@ impl Engine {
                     }
                 }
                 Means::Header(kind) => header::find(text, at, *kind, &mut scratch.header, spans),
-                Means::Block => block = true,
+                Means::Block => said.block = true,
                 Means::Command(keyword) => {
                     scratch.commanded = true;
                     command::find(text, at, *keyword, &mut scratch.command, spans);
                 }
+                Means::Invisible => said.veiled = true,
             }
-        };
-        let (beside, passed) = match beside {
-            Some((gate, united)) => self.gate.scan_both(gate, united, text, each),
-            None => (false, self.gate.scan(text, each)),
-        };
-        Found {
-            block,
-            beside,
-            escaped: passed.escaped,
-            wide: passed.wide,
-        }
+        });
+        said
+    }
+
+    /// Puts a place of every line of `text` in which [`find`](Self::find) has something to look at into `marks`, in rising order,
+    /// at most one for each line.
+    pub(crate) fn mark(&self, text: &[u8], beside: Option<(&Gate<()>, &Pairs)>, marks: &mut Vec<usize>) {
+        // Up to where the line is marked already.
+        let mut done = 0;
+        self.gate.scan(text, beside, |at, hit| {
+            if at < done {
+                return;
+            }
+            let place = match hit {
+                Hit::Keyword(Means::Address) if text[at..].starts_with(b"://") => has_user(&text[at..]).then_some(at),
+                Hit::Keyword(_) | Hit::Beside => Some(at),
+                Hit::Escape => view::may_escape(text, at),
+            };
+            if let Some(at) = place {
+                marks.push(at);
+                done = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end);
+            }
+        });
     }
 
     fn check(&self, shape: u16, text: &[u8], at: usize, runs: &mut Runs, spans: &mut Spans) {

@@ -4,7 +4,7 @@
 //! keyword stands; `pairs` finds where one may be. Speed hangs on how often that is, not on how many keywords there are:
 //! hence grams that build output is not made of are preferred, and a short keyword brings what may stand beside it.
 
-use crate::pairs::{APART, Gram, Pairs, Passed};
+use crate::pairs::{APART, ESCAPE, Gram, Pairs};
 use crate::typical;
 
 const BITS: u32 = 17;
@@ -56,7 +56,14 @@ impl<T> Keyword<T> {
         [at, at + 1, at + 2, at + 3].map(|at| self.place(at))
     }
 
-    /// Two neighbouring grams and how far into the keyword they begin; for a literal of 3 bytes, one byte before it and at it.
+    /// What may stand before the keyword: an escaped line end or tab ends in a letter and is no word.
+    fn before(&self) -> Vec<u8> {
+        (0..=u8::MAX)
+            .filter(|byte| !self.begins_word || !in_word(*byte) || matches!(byte, b'n' | b'r' | b't'))
+            .collect()
+    }
+
+    /// Two neighbouring grams and how far into the keyword they begin; for a short literal, one may begin a byte before it.
     fn grams(&self) -> [(i8, Gram); 2] {
         let next = || {
             if self.next.is_empty() {
@@ -67,17 +74,19 @@ impl<T> Keyword<T> {
         };
         match self.literal.len() {
             3 => {
-                // An escaped line end or tab ends in a letter and is no word.
-                let before = (0..=u8::MAX)
-                    .filter(|byte| !self.begins_word || !in_word(*byte) || matches!(byte, b'n' | b'r' | b't'))
-                    .collect();
                 let [a, b, c] = [0, 1, 2].map(|at| self.place(at));
-                [(-1, [before, a.clone(), b.clone(), c.clone()]), (0, [a, b, c, next()])]
+                [(-1, [self.before(), a.clone(), b.clone(), c.clone()]), (0, [a, b, c, next()])]
             }
-            4 => [
-                (0, self.gram(0)),
-                (1, [self.place(1), self.place(2), self.place(3), next()]),
-            ],
+            4 => {
+                let [a, b, c, d] = [0, 1, 2, 3].map(|at| self.place(at));
+                let before = [self.before(), a, b.clone(), c.clone()];
+                let behind = [b, c, d, next()];
+                if often(&before) < often(&behind) {
+                    [(-1, before), (0, self.gram(0))]
+                } else {
+                    [(0, self.gram(0)), (1, behind)]
+                }
+            }
             longer => {
                 // An offset is kept in a byte.
                 let best = (0..=(longer - 5).min(100))
@@ -97,6 +106,16 @@ impl<T> Keyword<T> {
         let [a, b, c, d] = [0, 1, 2, 3].map(|place| self.literal[at + place]);
         (typical::four([a, b, c, d]), typical::pair(a, b) * typical::pair(c, d))
     }
+}
+
+/// What a scan meets.
+pub(crate) enum Hit<'a, T> {
+    /// A keyword stands here.
+    Keyword(&'a T),
+    /// A keyword of the gate that was asked beside stands here.
+    Beside,
+    /// An escape may begin here, or one byte on.
+    Escape,
 }
 
 /// Where a gram's entries are. Small, because the whole table should stay near the processor.
@@ -191,39 +210,46 @@ impl<T> Gate<T> {
 
     /// Whether the text holds any of the keywords.
     pub(crate) fn any(&self, text: &[u8]) -> bool {
-        self.pairs
-            .pass(text, &mut |at, _| self.look(text, at, &mut |_, _| true))
-            .enough
+        self.pairs.pass(text, &mut |at, _| self.look(text, at, &mut |_, _| true))
     }
 
-    /// Calls `found` with the place and meaning of every keyword in the text, roughly in the order of their places.
-    pub(crate) fn scan(&self, text: &[u8], mut found: impl FnMut(usize, &T)) -> Passed {
-        self.pairs.pass(text, &mut |at, _| {
+    /// Calls `found` with the place and meaning of every keyword in the text, with every place at which a keyword of the
+    /// gate beside stands, and with every even offset at which, or one byte on, an escape may begin. Roughly in the order of
+    /// their places. A gate beside comes with what is [united](Self::united) of the two.
+    #[inline]
+    pub(crate) fn scan<U>(&self, text: &[u8], beside: Option<(&Gate<U>, &Pairs)>, mut found: impl FnMut(usize, Hit<'_, T>)) {
+        let each = |at: usize, found: &mut dyn FnMut(usize, Hit<'_, T>)| {
             self.look(text, at, &mut |at, means| {
-                found(at, means);
+                found(at, Hit::Keyword(means));
                 false
-            })
-        })
-    }
-
-    /// [`Gate::scan`], which says first whether the text holds a keyword of `other`. `united` is that of the two.
-    pub(crate) fn scan_both<U>(
-        &self,
-        other: &Gate<U>,
-        united: &Pairs,
-        text: &[u8],
-        mut found: impl FnMut(usize, &T),
-    ) -> (bool, Passed) {
-        let mut others = false;
-        let passed = united.pass(text, &mut |at, buckets| {
-            others = others || buckets & APART != 0 && other.look(text, at, &mut |_, _| true);
-            buckets != APART
-                && self.look(text, at, &mut |at, means| {
-                    found(at, means);
-                    false
-                })
-        });
-        (others, passed)
+            });
+        };
+        let _ = match beside {
+            None => self.pairs.pass(text, &mut |at, buckets| {
+                if buckets & ESCAPE != 0 {
+                    found(at, Hit::Escape);
+                }
+                if buckets != ESCAPE {
+                    each(at, &mut found);
+                }
+                false
+            }),
+            Some((gate, united)) => united.pass(text, &mut |at, buckets| {
+                if buckets & ESCAPE != 0 {
+                    found(at, Hit::Escape);
+                }
+                if buckets & APART != 0 {
+                    gate.look(text, at, &mut |at, _| {
+                        found(at, Hit::Beside);
+                        true
+                    });
+                }
+                if buckets & !(APART | ESCAPE) != 0 {
+                    each(at, &mut found);
+                }
+                false
+            }),
+        };
     }
 
     /// Reports the keywords that hold the gram that stands at `at`, until `found` says that it has seen enough.
@@ -292,6 +318,15 @@ fn in_word(byte: u8) -> bool {
 /// Whether an escaped line end or tab, as in `\n`, stands before: its letter is not the beginning of a word.
 pub(crate) fn after_escape(text: &[u8], at: usize) -> bool {
     at >= 2 && text[at - 2] == b'\\' && matches!(text[at - 1], b'n' | b'r' | b't')
+}
+
+/// How often a gram of which a place may hold several bytes is met, by its pairs.
+fn often(gram: &Gram) -> u64 {
+    let pairs = |first: &[u8], second: &[u8]| -> u64 {
+        let of = |first: &u8| -> u64 { second.iter().map(|second| typical::pair(*first, *second)).sum() };
+        first.iter().map(of).sum()
+    };
+    pairs(&gram[0], &gram[1]).saturating_mul(pairs(&gram[2], &gram[3]))
 }
 
 /// A gram's key: its four bytes, folded. Where a place may hold more than one letter, as what stands beside a short keyword
@@ -365,24 +400,32 @@ mod tests {
             }
             let text = text.as_bytes();
             let expected = every_place(&keywords, text);
-            let mut found = Vec::new();
-            let passed = Gate::new(keywords.clone()).scan(text, |at, means| found.push((at, *means)));
+            let all_of = |gate: &Gate<usize>, beside: Option<(&Gate<usize>, &Pairs)>| {
+                let (mut mine, mut others, mut escapes) = (Vec::new(), false, Vec::new());
+                gate.scan(text, beside, |at, hit| match hit {
+                    Hit::Keyword(means) => mine.push((at, *means)),
+                    Hit::Beside => others = true,
+                    Hit::Escape => escapes.push(at),
+                });
+                (mine, others, escapes)
+            };
+            let (mut found, _, escapes) = all_of(&Gate::new(keywords.clone()), None);
             found.sort_unstable();
             let all = found.clone();
             found.retain(|place| expected.contains(place));
             found.dedup();
             prop_assert_eq!(&found, &expected);
             prop_assert!(all.iter().all(|(at, means)| keywords[*means].stands_at(text, *at)));
-            prop_assert_eq!(passed.escaped, text.iter().any(|byte| b"%\\&".contains(byte)));
-            prop_assert_eq!(passed.wide, !text.is_ascii());
+            for (at, _) in text.iter().enumerate().filter(|(_, byte)| b"%\\&\xc2".contains(byte)) {
+                prop_assert!(escapes.contains(&(at & !1)), "{at} in {escapes:?}");
+            }
             prop_assert_eq!(Gate::beside(keywords.clone()).any(text), !all.is_empty());
             let other = Gate::beside(keywords.split_off(keywords.len() / 2));
             let gate = Gate::new(keywords);
-            let mut mine = Vec::new();
-            let (others, _) = gate.scan_both(&other, &gate.united(&other), text, |at, means| mine.push((at, *means)));
-            let mut alone = Vec::new();
-            gate.scan(text, |at, means| alone.push((at, *means)));
+            let (mine, others, mine_escapes) = all_of(&gate, Some((&other, &gate.united(&other))));
+            let (alone, _, _) = all_of(&gate, None);
             prop_assert_eq!(mine, alone);
+            prop_assert_eq!(mine_escapes, escapes);
             prop_assert_eq!(others, other.any(text));
         }
     }

@@ -117,7 +117,10 @@ struct Hunt {
     quoted: bool,
     /// The length of the longest needle.
     longest: usize,
-    several_lines: bool,
+    /// Whether some value holds white space, which a text may show as other white space.
+    spaced: bool,
+    /// Whether some needle with white space holds no eight bytes without, so that the gate cannot know it by such.
+    scattered: bool,
 }
 
 impl fmt::Debug for Known {
@@ -173,9 +176,19 @@ impl Known {
         Registered::Hidden
     }
 
-    /// Whether some value has white space that a text may show as another.
-    pub(crate) fn has_several_lines(&self) -> bool {
-        self.hunt.as_ref().is_some_and(|hunt| hunt.several_lines)
+    /// Whether a text must be looked at with its white space made even, as some value has such. `beside` is what the gate
+    /// said of it as it is.
+    pub(crate) fn wants_even_space(&self, beside: bool) -> bool {
+        self.hunt
+            .as_ref()
+            .is_some_and(|hunt| hunt.spaced && (beside || hunt.scattered))
+    }
+
+    /// Whether the gate alone does not tell which lines are to be looked at.
+    pub(crate) fn wants_every_line(&self) -> bool {
+        self.hunt
+            .as_ref()
+            .is_some_and(|hunt| hunt.scattered || !hunt.short.is_empty())
     }
 
     /// What the built-in rules' search asks beside their own gate.
@@ -281,6 +294,11 @@ impl Encoded {
 pub(crate) struct Run(Option<(usize, usize)>);
 
 impl Run {
+    /// Whether the line before was none of a value's.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Reports the line when it is one of a value's, and moves on.
     pub(crate) fn find(&mut self, known: &Known, line: &[u8], rule: u16, spans: &mut Spans) {
         let before = self.0.take();
@@ -447,9 +465,9 @@ impl Hunt {
                 .bytes()
                 .any(|byte| !byte.is_ascii_alphanumeric() && !b"_-./".contains(&byte))
         });
-        let several_lines = values
-            .iter()
-            .any(|value| value.bytes().any(|byte| byte.is_ascii_whitespace()));
+        let has_space = |text: &[u8]| text.iter().any(u8::is_ascii_whitespace);
+        let spaced = values.iter().any(|value| has_space(value.as_bytes()));
+        let scattered = needles.iter().any(|needle| has_space(rarest(needle)));
         let patterns = || needles.iter().chain(&pieces);
         let keywords = patterns()
             .map(|needle| Keyword {
@@ -478,17 +496,21 @@ impl Hunt {
             united: Engine::built_in().united(&gate),
             gate,
             automaton,
-            several_lines,
+            spaced,
+            scattered,
             needles,
         })
     }
 }
 
-/// The eight bytes of a needle that are met least by chance.
+/// The eight bytes of a needle that are met least by chance; without white space where there are such.
 fn rarest(needle: &[u8]) -> &[u8] {
     needle
         .windows(GATE)
-        .max_by_key(|window| window.iter().map(|byte| crate::gate::rarity(*byte)).sum::<u32>())
+        .max_by_key(|window| {
+            let even = !window.iter().any(u8::is_ascii_whitespace);
+            (even, window.iter().map(|byte| crate::gate::rarity(*byte)).sum::<u32>())
+        })
         .unwrap_or(needle)
 }
 

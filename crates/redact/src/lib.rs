@@ -49,7 +49,7 @@ pub use crate::known::Registered;
 pub use crate::name::names_a_secret;
 pub use crate::redactor::{Redactor, RedactorBuilder, RuleInfo, system_text};
 pub use crate::rules::Group;
-pub use crate::scrubber::{Scrubbed, Scrubber};
+pub use crate::scrubber::{Scrubbed, ScrubbedLine, Scrubber};
 
 /// What stands where a secret stood.
 pub const MASK: &str = "[REDACTED]";

@@ -18,43 +18,59 @@ const BUCKETS: u32 = 30;
 pub(crate) const APART: u32 = 1 << BUCKETS;
 
 /// The bucket that every pair with one of [`ESCAPES`] begins and any pair ends, so that the pass tells of them on its way.
-const ESCAPE: u32 = 1 << 31;
+pub(crate) const ESCAPE: u32 = 1 << 31;
 
-/// What an escape of some kind begins with: percent-encoding, a backslash, an HTML entity.
-const ESCAPES: [u8; 3] = *b"%\\&";
+/// What an escape of some kind begins with: percent-encoding, a backslash, an HTML entity; and a soft hyphen, which nobody
+/// sees.
+const ESCAPES: [u8; 4] = *b"%\\&\xc2";
 
 /// What may stand in each of a gram's four places.
 pub(crate) type Gram = [Vec<u8>; 4];
 
-/// The masks of every pair of bytes.
+/// The masks of every pair of bytes: which buckets hold a gram that ends with it in the low half, one that begins with it
+/// in the high half. Side by side, because a pass asks for both.
 #[derive(Clone)]
-pub(crate) struct Pairs {
-    first: Box<[u32; ALL]>,
-    second: Box<[u32; ALL]>,
+pub(crate) struct Pairs(Box<[u64; ALL]>);
+
+/// What a pass is told of a pair; see [`Pairs`].
+#[derive(Clone, Copy)]
+enum Part {
+    Begins,
+    Ends,
+}
+
+impl Part {
+    fn mask(self, buckets: u32) -> u64 {
+        match self {
+            Self::Begins => u64::from(buckets) << 32,
+            Self::Ends => u64::from(buckets),
+        }
+    }
 }
 
 impl Pairs {
     fn empty() -> Self {
-        let zeros = || -> Box<[u32; ALL]> {
-            vec![0; ALL]
-                .into_boxed_slice()
-                .try_into()
-                .expect("a slice of that length")
-        };
-        Self {
-            first: zeros(),
-            second: zeros(),
-        }
+        let zeros = vec![0; ALL].into_boxed_slice();
+        Self(zeros.try_into().expect("a slice of that length"))
+    }
+
+    fn add(&mut self, pair: [u8; 2], part: Part, buckets: u32) {
+        self.0[index(pair)] |= part.mask(buckets);
+    }
+
+    fn has(&self, pair: [u8; 2], part: Part, bucket: u32) -> bool {
+        self.0[index(pair)] & part.mask(1 << bucket) != 0
     }
 
     /// The table for a large set of grams, each in the bucket where it makes the fewest chance hits likely.
     pub(crate) fn spread(grams: &[Gram]) -> Self {
         let mut pairs = Self::empty();
-        pairs.second.fill(ESCAPE);
-        for escape in ESCAPES {
-            for beside in 0..=u8::MAX {
-                pairs.first[index([escape, beside])] = ESCAPE;
-                pairs.first[index([beside, escape])] = ESCAPE;
+        for first in 0..=u8::MAX {
+            for second in 0..=u8::MAX {
+                pairs.add([first, second], Part::Ends, ESCAPE);
+                if ESCAPES.contains(&first) || ESCAPES.contains(&second) {
+                    pairs.add([first, second], Part::Begins, ESCAPE);
+                }
             }
         }
         let mut weights = [(0u64, 0u64); BUCKETS as usize];
@@ -67,25 +83,25 @@ impl Pairs {
             .collect();
         grams.sort_by_key(|(met, _)| std::cmp::Reverse(*met));
         for (_, gram) in grams {
-            let added = |bucket: usize| {
-                let weight = |masks: &[u32; ALL], gram: &[Vec<u8>]| -> u64 {
+            let added = |bucket: u32| {
+                let weight = |part: Part, gram: &[Vec<u8>]| -> u64 {
                     each(gram)
-                        .filter(|pair| masks[index(*pair)] >> bucket & 1 == 0)
+                        .filter(|pair| !pairs.has(*pair, part, bucket))
                         .map(|[first, second]| typical::pair(first, second))
                         .sum()
                 };
-                (weight(&pairs.first, &gram[..2]), weight(&pairs.second, &gram[2..]))
+                (weight(Part::Begins, &gram[..2]), weight(Part::Ends, &gram[2..]))
             };
-            let (bucket, (first, second)) = (0..BUCKETS as usize)
+            let (bucket, (first, second)) = (0..BUCKETS)
                 .map(|bucket| (bucket, added(bucket)))
                 .min_by_key(|(bucket, (first, second))| {
-                    let (old_first, old_second) = weights[*bucket];
+                    let (old_first, old_second) = weights[*bucket as usize];
                     (old_first + first) * (old_second + second) - old_first * old_second
                 })
                 .expect("there are buckets");
-            weights[bucket].0 += first;
-            weights[bucket].1 += second;
-            pairs.put(gram, bucket as u32);
+            weights[bucket as usize].0 += first;
+            weights[bucket as usize].1 += second;
+            pairs.put(gram, bucket);
         }
         pairs
     }
@@ -101,112 +117,87 @@ impl Pairs {
 
     fn put(&mut self, gram: &Gram, bucket: u32) {
         for pair in each(&gram[..2]) {
-            self.first[index(pair)] |= 1 << bucket;
+            self.add(pair, Part::Begins, 1 << bucket);
         }
         for pair in each(&gram[2..]) {
-            self.second[index(pair)] |= 1 << bucket;
+            self.add(pair, Part::Ends, 1 << bucket);
         }
     }
 
     /// A table that finds what either finds.
     pub(crate) fn with(&self, other: &Self) -> Self {
         let mut union = self.clone();
-        for (masks, others) in [(&mut union.first, &other.first), (&mut union.second, &other.second)] {
-            for (mask, other) in masks.iter_mut().zip(others.iter()) {
-                *mask |= other;
-            }
+        for (masks, others) in union.0.iter_mut().zip(other.0.iter()) {
+            *masks |= others;
         }
         union
     }
 
-    /// Calls `visit` with every even offset at which a gram may stand and the buckets it may be of, in order, until it says that it has seen enough.
+    /// Calls `visit` with every even offset at which a gram may stand, or an escape there or one byte on, and the buckets it
+    /// may be of, in order, until it says that it has seen enough. True when it did.
     #[inline(always)]
-    pub(crate) fn pass(&self, text: &[u8], visit: &mut impl FnMut(usize, u32) -> bool) -> Passed {
-        let mut at = 0;
-        // What the pair before `at` may begin.
+    pub(crate) fn pass(&self, text: &[u8], visit: &mut impl FnMut(usize, u32) -> bool) -> bool {
+        let (windows, left) = text.as_chunks::<8>();
+        // What the pair before may begin.
         let mut begun = 0;
-        let mut passed = Passed::default();
-        // Every byte's bits.
-        let mut bits = 0;
-        while let Some(window) = text.get(at..at + 8) {
-            let word = u64::from_le_bytes(window.try_into().expect("eight bytes were asked for"));
-            bits |= word;
-            let hits = self.hits(word, begun);
-            if hits[0] | hits[1] | hits[2] | hits[3] != 0 && passed.visit_each(hits, at, visit) {
-                return passed;
+        for (number, window) in windows.iter().enumerate() {
+            let masks = self.masks(u64::from_le_bytes(*window));
+            let hits = hits(begun, masks);
+            if hits[0] | hits[1] | hits[2] | hits[3] != 0 && visit_each(hits, 8 * number, visit) {
+                return true;
             }
-            begun = self.first[(word >> 48) as usize];
-            at += 8;
+            begun = (masks[3] >> 32) as u32;
         }
-        if at < text.len() {
-            let word = rest(text, at);
-            bits |= word;
-            let hits = self.hits(word, begun);
-            if hits[0] | hits[1] | hits[2] | hits[3] != 0 && passed.visit_each(hits, at, visit) {
-                return passed;
+        let mut end = 8 * windows.len();
+        if !left.is_empty() {
+            let masks = self.masks(rest(text, end));
+            let hits = hits(begun, masks);
+            if hits[0] | hits[1] | hits[2] | hits[3] != 0 && visit_each(hits, end, visit) {
+                return true;
             }
-            begun = self.first[(word >> 48) as usize];
+            begun = (masks[3] >> 32) as u32;
+            end += 8;
         }
-        passed.escaped |= begun & ESCAPE != 0;
-        passed.wide = bits & 0x8080_8080_8080_8080 != 0;
-        passed
+        begun & ESCAPE != 0 && visit(end - 2, ESCAPE)
     }
 
     #[inline(always)]
-    fn hits(&self, word: u64, begun: u32) -> [u32; 4] {
-        let [a, b, c, d] = [
-            word as u16,
-            (word >> 16) as u16,
-            (word >> 32) as u16,
-            (word >> 48) as u16,
-        ]
-        .map(usize::from);
-        [
-            begun & self.second[a],
-            self.first[a] & self.second[b],
-            self.first[b] & self.second[c],
-            self.first[c] & self.second[d],
-        ]
+    fn masks(&self, word: u64) -> [u64; 4] {
+        [word, word >> 16, word >> 32, word >> 48].map(|pair| self.0[usize::from(pair as u16)])
     }
 
     /// How likely a chance hit is at an offset of the text.
     #[cfg(test)]
     pub(crate) fn chance(&self, text: &[u8]) -> f64 {
         let mut hits = 0u32;
-        let _ = self.pass(text, &mut |_, _| {
-            hits += 1;
+        let _ = self.pass(text, &mut |_, buckets| {
+            hits += u32::from(buckets != ESCAPE);
             false
         });
         f64::from(hits) * 2.0 / text.len() as f64
     }
 }
 
-/// What a pass says of a text as a whole.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Passed {
-    /// Whether whoever was called had seen enough.
-    pub(crate) enough: bool,
-    /// Whether an escape may stand in what was passed.
-    pub(crate) escaped: bool,
-    /// Whether it holds anything but ASCII. Not told once somebody had seen enough.
-    pub(crate) wide: bool,
+/// The buckets of which each of four pairs ends a gram that the one before it begins.
+#[inline(always)]
+fn hits(begun: u32, masks: [u64; 4]) -> [u32; 4] {
+    let begins = masks.map(|mask| (mask >> 32) as u32);
+    let ends = masks.map(|mask| mask as u32);
+    [
+        begun & ends[0],
+        begins[0] & ends[1],
+        begins[1] & ends[2],
+        begins[2] & ends[3],
+    ]
 }
 
-impl Passed {
-    /// Visits the grams that the window at `at` ends. Apart and never inlined, so that the pass itself stays small.
-    #[inline(never)]
-    fn visit_each(&mut self, hits: [u32; 4], at: usize, visit: &mut impl FnMut(usize, u32) -> bool) -> bool {
-        let all = hits[0] | hits[1] | hits[2] | hits[3];
-        self.escaped |= all & ESCAPE != 0;
-        if all & !ESCAPE != 0 {
-            // The first gram begins two bytes before the window, and at the text's beginning there is none.
-            self.enough = hits
-                .iter()
-                .enumerate()
-                .any(|(pair, hit)| hit & !ESCAPE != 0 && visit((at + 2 * pair).saturating_sub(2), *hit));
-        }
-        self.enough
-    }
+/// Visits the grams that the window at `at` ends. Apart and never inlined, so that the pass itself stays small.
+#[inline(never)]
+fn visit_each(hits: [u32; 4], at: usize, visit: &mut impl FnMut(usize, u32) -> bool) -> bool {
+    // The first gram begins two bytes before the window, and at the text's beginning there is none.
+    hits.iter()
+        .enumerate()
+        .any(|(pair, hit)| *hit != 0 && visit((at + 2 * pair).saturating_sub(2), *hit))
 }
 
 /// The less than eight bytes from `at` to the end, and zeros behind them: a gram that would need those is refused by whoever

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use log_model::{Masked, SafeText};
+use log_model::{Masked, SafeStr, SafeText};
 
 use crate::carry::Carry;
 use crate::custom::CustomRule;
@@ -25,6 +25,36 @@ pub struct Scrubbed {
     pub masked: Vec<Masked>,
 }
 
+/// A line as [`Scrubber::scrub_lines`] gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScrubbedLine<'a> {
+    /// Nothing was to be hidden: the line as it was given.
+    Same(SafeStr<'a>),
+    /// It was looked at closely; nothing may have been hidden all the same.
+    Judged(Scrubbed),
+}
+
+impl ScrubbedLine<'_> {
+    /// The line, with every secret replaced by [`MASK`](crate::MASK).
+    pub fn text(&self) -> SafeStr<'_> {
+        match self {
+            Self::Same(text) => *text,
+            Self::Judged(scrubbed) => scrubbed.text.as_safe_str(),
+        }
+    }
+
+    /// The same, owned.
+    pub fn into_scrubbed(self) -> Scrubbed {
+        match self {
+            Self::Same(text) => Scrubbed {
+                text: text.to_safe_text(),
+                masked: Vec::new(),
+            },
+            Self::Judged(scrubbed) => scrubbed,
+        }
+    }
+}
+
 /// Scrubs the lines of one output stream, in their order.
 ///
 /// It belongs to one stream because a private key spans lines; two streams of a job need one each. It holds at most a few
@@ -37,6 +67,8 @@ pub struct Scrubber {
     carry: Carry,
     run: Run,
     work: Work,
+    /// A place of each of some lines that must be looked at; kept for its memory.
+    marks: Vec<usize>,
 }
 
 #[derive(Default)]
@@ -70,7 +102,50 @@ impl Scrubber {
             carry: Carry::default(),
             run: Run::default(),
             work: Work::default(),
+            marks: Vec::new(),
         }
+    }
+
+    /// Hides every secret of several lines, each of which ends with a newline, the last perhaps without; `each` gets them in
+    /// their order. It is the same as [`scrub`](Self::scrub) for each, and several times as fast, because one pass over all
+    /// of them finds the few that deserve a look. A value that is registered meanwhile is hidden from the next call on.
+    ///
+    /// Where the redactor has rules of one's own, or known values that hang together over lines, every line is looked at.
+    ///
+    /// Beside the lines it holds 8 bytes for each of them that is looked at.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the redaction that the constructor asks for"
+    )]
+    pub fn scrub_lines(&mut self, lines: &str, mut each: impl FnMut(ScrubbedLine<'_>)) {
+        self.refresh();
+        let all = !self.redactor.custom().is_empty() || self.known.wants_every_line();
+        let mut marks = std::mem::take(&mut self.marks);
+        marks.clear();
+        if !all {
+            Engine::built_in().mark(lines.as_bytes(), self.known.beside(), &mut marks);
+        }
+        let mut next = marks.iter().copied().peekable();
+        let mut at_rest = self.is_at_rest();
+        let mut from = 0;
+        while from < lines.len() {
+            let end = memchr::memchr(b'\n', &lines.as_bytes()[from..]).map_or(lines.len(), |at| from + at);
+            let line = &lines[from..end];
+            let marked = next.next_if(|mark| *mark <= end).is_some();
+            if at_rest && !marked && !all {
+                each(ScrubbedLine::Same(SafeStr::assume_redacted(line)));
+            } else {
+                each(ScrubbedLine::Judged(self.scrub(line)));
+                at_rest = self.is_at_rest();
+            }
+            from = end + 1;
+        }
+        self.marks = marks;
+    }
+
+    /// Whether nothing that was before this line has a say in it.
+    fn is_at_rest(&self) -> bool {
+        self.block.is_outside() && self.carry.is_at_rest() && self.run.is_at_rest()
     }
 
     /// Hides every secret of one line, given without its newline and as a person would see it.
@@ -81,9 +156,7 @@ impl Scrubber {
         self.refresh();
         self.work.spans.clear();
         let begins = self.work.find(line.as_bytes(), &self.known, self.redactor.custom());
-        if begins || !self.block.is_outside() {
-            self.block.find(line.as_bytes(), begins, &mut self.work.spans);
-        }
+        self.block.find(line.as_bytes(), begins, &mut self.work.spans);
         let open = self.work.open.take();
         self.carry.find(line.as_bytes(), open, &mut self.work.spans);
         self.run.find(
@@ -92,11 +165,9 @@ impl Scrubber {
             rules::index_of_known(),
             &mut self.work.spans,
         );
-        {
-            let redactor = &self.redactor;
-            self.work
-                .finish(line, &self.known, redactor.custom(), |rule| redactor.rule_id(rule))
-        }
+        let redactor = &self.redactor;
+        self.work
+            .finish(line, &self.known, redactor.custom(), |rule| redactor.rule_id(rule))
     }
 
     /// Hides every secret of what follows on a line whose beginning was shown before its end was there: `rest` is judged
@@ -245,7 +316,7 @@ impl Work {
         } = self;
         let plain = look(raw, known, custom, scratch, squeezed, spans);
         *open = scratch.names.open.take();
-        if plain.wide && unveiled.unveil(raw) {
+        if plain.veiled && unveiled.unveil(raw) {
             let mark = spans.len();
             if look(unveiled.text(), known, custom, scratch, squeezed, spans).block {
                 KeyBlock::find_inline(unveiled.text(), spans);
@@ -394,7 +465,8 @@ fn look(
     if found.beside {
         known.find(text, rules::index_of_known(), spans);
     }
-    if known.is_quoted() && squeezed.unquote(text) && known.may_stand_in(squeezed.text()) {
+    // Whatever puts a quote inside quotes writes a backslash.
+    if found.escaped && known.is_quoted() && squeezed.unquote(text) && known.may_stand_in(squeezed.text()) {
         let mark = spans.len();
         known.find(squeezed.text(), rules::index_of_known(), spans);
         // What is dropped behind the last byte is not part of it.
@@ -403,7 +475,7 @@ fn look(
             (start, last + 1)
         });
     }
-    if known.has_several_lines() && squeezed.squeeze(text) && known.may_stand_in(squeezed.text()) {
+    if known.wants_even_space(found.beside) && squeezed.squeeze(text) && known.may_stand_in(squeezed.text()) {
         let mark = spans.len();
         known.find(squeezed.text(), rules::index_of_known(), spans);
         spans.map_since(mark, |start, end| squeezed.origin(start, end));

@@ -172,6 +172,34 @@ impl View {
     }
 }
 
+/// Where an escape, or a soft hyphen, may begin: at `at` or one byte on; see [`View::decode`]. It says so more often than it
+/// is true, and looks at a few bytes only.
+pub(crate) fn may_escape(text: &[u8], at: usize) -> Option<usize> {
+    let begins = |text: &[u8]| match text {
+        [b'%', high, low, ..] => high.is_ascii_hexdigit() && low.is_ascii_hexdigit(),
+        [b'\\', ..] => true,
+        [b'&', b'#', ..] => true,
+        [b'&', letter, rest @ ..] => letter.is_ascii_alphabetic() && rest.iter().take(8).any(|byte| *byte == b';'),
+        [0xc2, 0xad, ..] => true,
+        _ => false,
+    };
+    [at, at + 1].into_iter().find(|at| text.get(*at..).is_some_and(begins))
+}
+
+/// The invisible characters of three bytes, one after the other; the soft hyphen has two.
+pub(crate) fn invisible_characters() -> impl Iterator<Item = char> {
+    INVISIBLE.into_iter().flatten()
+}
+
+/// Joiners and marks of direction, isolates, variation selectors, the byte order mark.
+const INVISIBLE: [std::ops::RangeInclusive<char>; 5] = [
+    '\u{200b}'..='\u{200f}',
+    '\u{202a}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{fe00}'..='\u{fe0f}',
+    '\u{feff}'..='\u{feff}',
+];
+
 /// How many bytes the invisible character that begins a text takes, if one does.
 fn invisible(text: &[u8]) -> usize {
     match text {
