@@ -118,13 +118,15 @@ pub(crate) fn password_file(text: &[u8], at: usize, spans: &mut Spans) {
 fn address_end(text: &[u8], from: usize) -> usize {
     let word = &text[from.min(text.len())..];
     let word = &word[..word.len().min(LONGEST)];
-    let end = word
-        .iter()
-        .enumerate()
-        .position(|(at, byte)| {
-            byte.is_ascii_whitespace() || matches!(byte, b'"' | b'`' | b'<' | b'>') || word[at..].starts_with(b"://")
-        })
-        .unwrap_or(word.len());
+    let mut end = 0;
+    while let Some(byte) = word.get(end) {
+        match byte {
+            b'"' | b'`' | b'<' | b'>' => break,
+            b':' if word[end..].starts_with(b"://") => break,
+            byte if byte.is_ascii_whitespace() => break,
+            _ => end += 1,
+        }
+    }
     from + end
 }
 

@@ -54,7 +54,7 @@ impl Scratch {
     }
 }
 
-/// Where the next `@` is. Most addresses hold none, and without one there is no user in them and no password.
+/// Where the next `@` is. Without one there is no user in an address and no password.
 #[derive(Default)]
 struct AtSign {
     asked: usize,
@@ -76,9 +76,13 @@ impl AtSign {
     }
 }
 
-/// Whether an `@` follows on the line, without which there is no user in an address and no password.
-fn has_user(address: &[u8]) -> bool {
-    memchr::memchr2(b'@', b'\n', address).is_some_and(|at| address[at] == b'@')
+/// Whether a user may stand in the address at `at`: what comes before its first slash holds one, or a colon.
+fn may_hold_user(text: &[u8], at: usize) -> bool {
+    let authority = &text[at + "://".len()..];
+    let end = authority
+        .iter()
+        .find(|byte| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'?' | b'#' | b':' | b'@'));
+    matches!(end, Some(b':' | b'@'))
 }
 
 /// What a search says beside the spans it reports.
@@ -250,53 +254,71 @@ impl Engine {
                 scratch.clear();
                 fresh = true;
             }
-            match means {
-                Means::Shape(index) => {
-                    self.check(*index, text, at, &mut scratch.runs, spans);
-                }
-                Means::Name => names::find(text, at, &mut scratch.names, spans),
-                Means::Address => {
-                    if text[at..].starts_with(b"://") && !scratch.at_sign.follows(text, at) {
-                        return;
-                    }
-                    address::find(text, at, spans);
-                    if text[at] == b':' {
-                        for (index, scheme) in &self.of_a_user {
-                            if let Some(at) = at.checked_sub(*scheme) {
-                                self.check(*index, text, at, &mut scratch.runs, spans);
-                            }
-                        }
-                    }
-                }
-                Means::Header(kind) => header::find(text, at, *kind, &mut scratch.header, spans),
-                Means::Block => said.block = true,
-                Means::Command(keyword) => {
-                    scratch.commanded = true;
-                    command::find(text, at, *keyword, &mut scratch.command, spans);
-                }
-                Means::Invisible => said.veiled = true,
-            }
+            self.look(*means, text, at, scratch, spans, &mut said);
         });
         said
     }
 
-    /// Puts a place of every line of `text` in which [`find`](Self::find) has something to look at into `marks`, in rising order,
-    /// at most one for each line.
-    pub(crate) fn mark(&self, text: &[u8], beside: Option<(&Gate<()>, &Pairs)>, marks: &mut Vec<usize>) {
-        // Up to where the line is marked already.
-        let mut done = 0;
+    /// What a keyword's matcher finds.
+    fn look(&self, means: Means, text: &[u8], at: usize, scratch: &mut Scratch, spans: &mut Spans, said: &mut Found) {
+        match means {
+            Means::Shape(index) => self.check(index, text, at, &mut scratch.runs, spans),
+            Means::Name => names::find(text, at, &mut scratch.names, spans),
+            Means::Address => {
+                if text[at] == b':' && !(may_hold_user(text, at) && scratch.at_sign.follows(text, at)) {
+                    return;
+                }
+                address::find(text, at, spans);
+                if text[at] == b':' {
+                    for (index, scheme) in &self.of_a_user {
+                        if let Some(at) = at.checked_sub(*scheme) {
+                            self.check(*index, text, at, &mut scratch.runs, spans);
+                        }
+                    }
+                }
+            }
+            Means::Header(kind) => header::find(text, at, kind, &mut scratch.header, spans),
+            Means::Block => said.block = true,
+            Means::Command(keyword) => {
+                scratch.commanded = true;
+                command::find(text, at, keyword, &mut scratch.command, spans);
+            }
+            Means::Invisible => said.veiled = true,
+        }
+    }
+
+    /// Puts a place of every line of `text` in which [`find`](Self::find) has something to look at into `marks`, in rising
+    /// order, at most one for each line. What takes little to judge is judged here, so that a line with an address is none.
+    pub(crate) fn mark(&self, text: &[u8], beside: Option<(&Gate<()>, &Pairs)>, scratch: &mut Scratch, marks: &mut Vec<usize>) {
+        // The line that was last asked about; it is marked already when it counts as over.
+        let (mut line, mut over) = (0..0, 0);
+        let (mut at_sign, mut spans) = (AtSign::default(), Spans::default());
         self.gate.scan(text, beside, |at, hit| {
-            if at < done {
+            if at < over {
                 return;
             }
             let place = match hit {
-                Hit::Keyword(Means::Address) if text[at..].starts_with(b"://") => has_user(&text[at..]).then_some(at),
+                // Most addresses hold no user, which is told at once.
+                Hit::Keyword(Means::Address) if text[at] == b':' && !(may_hold_user(text, at) && at_sign.follows(text, at)) => None,
+                Hit::Keyword(means @ (Means::Shape(_) | Means::Address)) => {
+                    if at >= line.end {
+                        let end = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end);
+                        let start = memchr::memrchr(b'\n', &text[line.end..at]).map_or(line.end, |start| line.end + start + 1);
+                        line = start..end;
+                        scratch.clear();
+                    }
+                    spans.clear();
+                    let from = line.start;
+                    let line = &text[from..line.end];
+                    self.look(*means, line, at - from, scratch, &mut spans, &mut Found::default());
+                    (!spans.is_empty()).then_some(at)
+                }
                 Hit::Keyword(_) | Hit::Beside => Some(at),
                 Hit::Escape => view::may_escape(text, at),
             };
             if let Some(at) = place {
                 marks.push(at);
-                done = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end);
+                over = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end);
             }
         });
     }

@@ -28,17 +28,19 @@ pub(crate) struct Keyword<T> {
 }
 
 impl<T> Keyword<T> {
+    #[inline]
     fn stands_at(&self, text: &[u8], start: usize) -> bool {
+        let Some(candidate) = text.get(start..start + self.literal.len()) else {
+            return false;
+        };
         if self.begins_word && start > 0 && in_word(text[start - 1]) && !after_escape(text, start) {
             return false;
         }
-        text.get(start..start + self.literal.len()).is_some_and(|candidate| {
-            if self.fold {
-                candidate.eq_ignore_ascii_case(&self.literal)
-            } else {
-                candidate == self.literal
-            }
-        })
+        if self.fold {
+            candidate.eq_ignore_ascii_case(&self.literal)
+        } else {
+            candidate == self.literal
+        }
     }
 
     /// What may stand in the place of one of the literal's bytes.
@@ -141,7 +143,7 @@ pub(crate) struct Gate<T> {
     pairs: Pairs,
     /// A bit for every hash of a gram. Most hits of the pass are chance, and asking here spares them the table, which is too
     /// large to stay near the processor.
-    sieve: Box<[u64]>,
+    sieve: Box<[u64; 1 << (BITS - 6)]>,
     slots: Box<[Slot]>,
     entries: Vec<Entry>,
     keywords: Vec<Keyword<T>>,
@@ -170,7 +172,7 @@ impl<T> Gate<T> {
         }
         grams.sort_unstable();
         grams.dedup();
-        let mut sieve = vec![0; 1 << (BITS - 6)].into_boxed_slice();
+        let mut sieve = Box::new([0; 1 << (BITS - 6)]);
         let size = (grams.len() * 4).next_power_of_two().max(64);
         let mut slots: Box<[Slot]> = (0..size).map(|_| Slot { key: 0, first: NONE }).collect();
         let mut entries = Vec::with_capacity(grams.len());
@@ -265,18 +267,18 @@ impl<T> Gate<T> {
                 .rev()
                 .fold(0, |gram, byte| gram << 8 | u32::from(*byte)),
         } | FOLD;
-        self.look_up(gram, text, at, found)
-            || self.look_up(gram & ANY_LAST, text, at, found)
-            || self.look_up(gram & ANY_FIRST, text, at, found)
+        for key in [gram, gram & ANY_LAST, gram & ANY_FIRST] {
+            let (word, bit) = in_sieve(key);
+            if self.sieve[word] >> bit & 1 != 0 && self.look_up(key, text, at, found) {
+                return true;
+            }
+        }
+        false
     }
 
     /// The same for one key.
-    #[inline]
+    #[inline(never)]
     fn look_up(&self, key: u32, text: &[u8], at: usize, found: &mut impl FnMut(usize, &T) -> bool) -> bool {
-        let (word, bit) = in_sieve(key);
-        if self.sieve[word] >> bit & 1 == 0 {
-            return false;
-        }
         let mask = self.slots.len() - 1;
         let mut slot = hash(key) as usize & mask;
         loop {

@@ -142,8 +142,7 @@ impl Pairs {
         let mut begun = 0;
         for (number, window) in windows.iter().enumerate() {
             let masks = self.masks(u64::from_le_bytes(*window));
-            let hits = hits(begun, masks);
-            if hits[0] | hits[1] | hits[2] | hits[3] != 0 && visit_each(hits, 8 * number, visit) {
+            if any(hits(begun, masks)) && visit_each(begun, masks, 8 * number, visit) {
                 return true;
             }
             begun = (masks[3] >> 32) as u32;
@@ -151,8 +150,7 @@ impl Pairs {
         let mut end = 8 * windows.len();
         if !left.is_empty() {
             let masks = self.masks(rest(text, end));
-            let hits = hits(begun, masks);
-            if hits[0] | hits[1] | hits[2] | hits[3] != 0 && visit_each(hits, end, visit) {
+            if any(hits(begun, masks)) && visit_each(begun, masks, end, visit) {
                 return true;
             }
             begun = (masks[3] >> 32) as u32;
@@ -191,13 +189,21 @@ fn hits(begun: u32, masks: [u64; 4]) -> [u32; 4] {
     ]
 }
 
+#[inline(always)]
+fn any(hits: [u32; 4]) -> bool {
+    hits[0] | hits[1] | hits[2] | hits[3] != 0
+}
+
 /// Visits the grams that the window at `at` ends. Apart and never inlined, so that the pass itself stays small.
 #[inline(never)]
-fn visit_each(hits: [u32; 4], at: usize, visit: &mut impl FnMut(usize, u32) -> bool) -> bool {
-    // The first gram begins two bytes before the window, and at the text's beginning there is none.
-    hits.iter()
-        .enumerate()
-        .any(|(pair, hit)| *hit != 0 && visit((at + 2 * pair).saturating_sub(2), *hit))
+fn visit_each(begun: u32, masks: [u64; 4], at: usize, visit: &mut impl FnMut(usize, u32) -> bool) -> bool {
+    for (pair, hit) in hits(begun, masks).into_iter().enumerate() {
+        // The first gram begins two bytes before the window, and at the text's beginning there is none.
+        if hit != 0 && visit((at + 2 * pair).saturating_sub(2), hit) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The less than eight bytes from `at` to the end, and zeros behind them: a gram that would need those is refused by whoever

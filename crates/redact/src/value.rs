@@ -123,30 +123,30 @@ pub(crate) fn is_filler(body: &[u8]) -> bool {
     }
     // Judged by its beginning, so that a long run full of keywords is not read again at each.
     let body = &body[..body.len().min(JUDGED)];
-    let mut seen = [false; 256];
-    let distinct = body
-        .iter()
-        .filter(|byte| !std::mem::replace(&mut seen[usize::from(byte.to_ascii_lowercase())], true))
-        .count();
-    if distinct < 3 {
-        return true;
+    // A bit for each byte, and the longest run of one.
+    let (mut seen, mut longest, mut run, mut before) = ([0u64; 4], 0, 0, 0);
+    for byte in body.iter().map(u8::to_ascii_lowercase) {
+        seen[usize::from(byte >> 6)] |= 1 << (byte & 63);
+        run = if byte == before { run + 1 } else { 1 };
+        longest = run.max(longest);
+        before = byte;
     }
-    let longest = body
-        .chunk_by(|a, b| a.eq_ignore_ascii_case(b))
-        .map(<[u8]>::len)
-        .max()
-        .unwrap_or(0);
-    if longest >= 8 && longest * 2 >= body.len() {
-        return true;
-    }
-    contains(body, b"your")
-        && [&b"here"[..], b"token", b"key", b"secret"]
-            .iter()
-            .any(|word| contains(body, word))
+    let distinct: u32 = seen.iter().map(|bits| bits.count_ones()).sum();
+    distinct < 3
+        || longest >= 8 && longest * 2 >= body.len()
+        || contains(body, b"your")
+            && [&b"here"[..], b"token", b"key", b"secret"]
+                .iter()
+                .any(|word| contains(body, word))
 }
 
+/// Whether a text holds a word of lower-case letters, in whatever case.
 fn contains(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
+    let Some((first, rest)) = word.split_first() else { return true };
+    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text).any(|at| {
+        text.get(at + 1..at + word.len())
+            .is_some_and(|next| next.eq_ignore_ascii_case(rest))
+    })
 }
 
 /// Whether a value is a reference, a placeholder or already hidden, whatever its name.
