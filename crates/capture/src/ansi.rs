@@ -6,6 +6,8 @@
 
 use vte::{Params, Parser, Perform};
 
+use crate::block::may_hide;
+
 /// What the bytes ask for. Text never holds a control character, nor one that only hides or reorders what is seen.
 pub(crate) trait Sink {
     /// Visible characters.
@@ -287,7 +289,7 @@ fn visible(text: &str, sink: &mut impl Sink) {
     if text.is_empty() {
         return;
     }
-    if text.is_ascii() || !text.chars().any(is_hidden) {
+    if !may_hide(text.as_bytes()) || !text.chars().any(is_hidden) {
         return sink.text(text);
     }
     for part in text.split(is_hidden) {
@@ -321,7 +323,7 @@ pub(crate) fn plain(line: &[u8]) -> Option<&str> {
         return None;
     }
     let text = std::str::from_utf8(line).ok()?;
-    (high < 0x80 || !text.chars().any(is_hidden)).then_some(text)
+    (high < 0x80 || !may_hide(line) || !text.chars().any(is_hidden)).then_some(text)
 }
 
 /// Writes to `out` what a line of text and colours says; false when there is more to it than that.

@@ -16,6 +16,47 @@ use memchr::memmem::Finder;
 /// assert_eq!(capture::classify("npm error code ERESOLVE"), None);
 /// ```
 pub fn classify(text: &str) -> Option<Class> {
+    by_words(text, true, true)
+}
+
+/// Classifies lines of one text, over which the words that may stand anywhere in a line are looked for once.
+pub(crate) struct Words<'a> {
+    text: &'a [u8],
+    /// Where the next of each is, from the line on that was asked about last; beyond the text when there is none.
+    percent: usize,
+    anonymous: usize,
+}
+
+impl<'a> Words<'a> {
+    pub(crate) fn of(text: &'a str) -> Self {
+        let text = text.as_bytes();
+        Self {
+            text,
+            percent: memchr::memchr(b'%', text).unwrap_or(usize::MAX),
+            anonymous: ANONYMOUS.find(text).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// The class of the line that begins at `at`; lines are asked about in their order.
+    pub(crate) fn classify(&mut self, at: usize, line: &str) -> Option<Class> {
+        let rest = || self.text.get(at..).unwrap_or_default();
+        if self.percent < at {
+            self.percent = memchr::memchr(b'%', rest()).map_or(usize::MAX, |found| at + found);
+        }
+        if self.anonymous < at {
+            self.anonymous = ANONYMOUS.find(rest()).map_or(usize::MAX, |found| at + found);
+        }
+        let end = at + line.len();
+        by_words(line, self.percent < end, self.anonymous < end)
+    }
+}
+
+/// How the words begin that tools use for the usage data they collect.
+static ANONYMOUS: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("anonymous "));
+
+/// The class of a line of which it is known whether it may hold a percent sign, and whether it may speak of something
+/// anonymous.
+fn by_words(text: &str, percent: bool, anonymous: bool) -> Option<Class> {
     let text = text.trim();
     let Some(&first) = text.as_bytes().first() else {
         return Some(Class::Blank);
@@ -28,8 +69,8 @@ pub fn classify(text: &str) -> Option<Class> {
     // Most lines cost one look at their first byte, a search for a few words and one for a percent sign.
     let class = deprecated(text, first)
         .or_else(|| funding(text, first))
-        .or_else(|| telemetry(text, first))
-        .or_else(|| is_progress(text, first).then_some(Class::Progress))?;
+        .or_else(|| if anonymous { telemetry(text, first) } else { None })
+        .or_else(|| is_progress(text, first, percent).then_some(Class::Progress))?;
     (class == Class::Deprecated || !is_serious(text)).then_some(class)
 }
 
@@ -204,7 +245,6 @@ fn telemetry(text: &str, first: u8) -> Option<Class> {
     if !first.is_ascii_alphabetic() {
         return None;
     }
-    static ANONYMOUS: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("anonymous "));
     let at = ANONYMOUS.find(text.as_bytes())?;
     let rest = &text[at + "anonymous ".len()..];
     ["telemetry", "usage data", "usage statistics"]
@@ -213,7 +253,7 @@ fn telemetry(text: &str, first: u8) -> Option<Class> {
         .then_some(Class::Telemetry)
 }
 
-fn is_progress(text: &str, first: u8) -> bool {
+fn is_progress(text: &str, first: u8, percent: bool) -> bool {
     let told = match first {
         b'#' | b'0'..=b'9' | b'a'..=b'f' if is_layer(text) => true,
         b'0'..=b'9' => is_curl(text),
@@ -226,7 +266,7 @@ fn is_progress(text: &str, first: u8) -> bool {
         0xe2 => text.starts_with(|c| ('\u{2801}'..='\u{28ff}').contains(&c)) || begins_with_bar(text),
         _ => false,
     };
-    told || has_percentage(text)
+    told || percent && has_percentage(text)
 }
 
 /// A number of percent beside what says that it will grow.

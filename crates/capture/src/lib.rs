@@ -36,6 +36,7 @@ mod moments;
 mod recorder;
 
 mod batcher;
+mod block;
 mod spool;
 mod store;
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use log_model::{Class, LogEvent, Masked, Phase, Recorded, Source, Timestamp};
-use redact::{Scrubbed, Scrubber};
+use log_model::{Class, LogEvent, Masked, Phase, Recorded, SafeText, Source, Timestamp};
+use redact::{Scrubbed, ScrubbedLine, Scrubber};
 
-use crate::classify::classify;
+use crate::classify::{Words, classify};
 use crate::moments::Moments;
-use crate::screen::{Line, SCAN_LIMIT, Screen};
+use crate::screen::{Line, Piece, SCAN_LIMIT, Screen};
 use crate::settle::Settled;
 
 /// How much of a line is stored, in bytes: more than a person reads, and little enough for a page of 200 lines.
@@ -18,6 +18,9 @@ pub const QUIET: Duration = Duration::from_secs(2);
 
 /// The longest secret that could stand cut in half where the scan ended.
 const SCAN_EDGE: usize = 4 * 1024;
+
+/// How much text of plain lines is put together before it is scrubbed.
+const TOGETHER: usize = 256 * 1024;
 
 /// How a [`Recorder`] works.
 #[derive(Debug, Clone)]
@@ -62,13 +65,14 @@ pub struct Recorder {
 #[derive(Debug)]
 struct Lines {
     scrubber: Scrubber,
-    source: Source,
-    phase: Option<Phase>,
-    display_limit: usize,
+    entries: Entries,
     /// Whether rows are rewritten, so that other lines may come between a flushed row and its end.
     pty: bool,
     /// What of the current line was already recorded, so that what follows is judged in its light.
     flushed: String,
+    /// Lines without anything to them but their texts, each with its newline, which are scrubbed together: one pass over
+    /// many costs less than one for each. Empty between calls.
+    plain: String,
 }
 
 impl Recorder {
@@ -80,11 +84,14 @@ impl Recorder {
                 .map_or_else(Screen::pipe, |(rows, columns)| Screen::pty(rows, columns)),
             lines: Lines {
                 scrubber,
-                source,
-                phase: options.phase,
-                display_limit: options.display_limit.clamp(4, SCAN_LIMIT),
+                entries: Entries {
+                    source,
+                    phase: options.phase,
+                    display_limit: options.display_limit.clamp(4, SCAN_LIMIT),
+                },
                 pty: options.pty.is_some(),
                 flushed: String::new(),
+                plain: String::new(),
             },
             waiting_since: None,
             quiet: options.quiet,
@@ -94,14 +101,15 @@ impl Recorder {
 
     /// Another phase begins; what is unfinished belongs to it.
     pub fn set_phase(&mut self, phase: Option<Phase>) {
-        self.lines.phase = phase;
+        self.lines.entries.phase = phase;
     }
 
     /// Feeds bytes as they were read at `now`; complete lines are appended to `out`.
     pub fn push(&mut self, bytes: &[u8], now: Timestamp, out: &mut Vec<Recorded>) {
         self.settle(now, out);
         let lines = &mut self.lines;
-        self.screen.push(bytes, &mut |line| lines.record(line, now, out));
+        self.screen.push_blocks(bytes, &mut |piece| lines.take(piece, now, out));
+        lines.record_plain(now, out);
         if !bytes.is_empty() {
             self.waiting_since = Some(now);
             if self.screen.is_window() {
@@ -173,7 +181,7 @@ impl Recorder {
         self.screen
             .flush(&mut |line| match safe.take_if(|_| line.text == rest) {
                 Some(safe) => {
-                    lines.store(safe, line.cut, now, out);
+                    lines.entries.store(safe, line.cut, now, out);
                     lines.flushed.push_str(&rest);
                 }
                 None => lines.record(line, now, out),
@@ -194,6 +202,49 @@ impl Recorder {
 }
 
 impl Lines {
+    fn take(&mut self, piece: Piece<'_>, now: Timestamp, out: &mut Vec<Recorded>) {
+        match piece {
+            Piece::Lines(lines) if self.flushed.is_empty() => self.plain.push_str(lines),
+            Piece::Line(line) if self.flushed.is_empty() && line.is_plain() => {
+                self.plain.push_str(line.text);
+                self.plain.push('\n');
+            }
+            Piece::Line(line) => {
+                self.record_plain(now, out);
+                self.record(line, now, out);
+            }
+            Piece::Lines(lines) => {
+                self.record_plain(now, out);
+                for text in lines.split_terminator('\n') {
+                    self.record(Line::plain(text), now, out);
+                }
+            }
+        }
+        if self.plain.len() > TOGETHER {
+            self.record_plain(now, out);
+        }
+    }
+
+    /// Records the plain lines that were put together.
+    fn record_plain(&mut self, now: Timestamp, out: &mut Vec<Recorded>) {
+        if self.plain.is_empty() {
+            return;
+        }
+        let mut words = Words::of(&self.plain);
+        let entries = &self.entries;
+        self.scrubber.scrub_lines(&self.plain, |at, line| match line {
+            ScrubbedLine::Same(text) => {
+                let full = text.as_str().len();
+                let text = text.shortened(entries.display_limit);
+                let class = words.classify(at, text.as_str());
+                let cut = (text.as_str().len() < full).then_some(full as u64);
+                out.push(entries.line(text.to_safe_text(), class, cut, Vec::new(), now));
+            }
+            ScrubbedLine::Judged(scrubbed) => entries.store(scrubbed, None, now, out),
+        });
+        self.plain.clear();
+    }
+
     fn record(&mut self, line: Line<'_>, now: Timestamp, out: &mut Vec<Recorded>) {
         let mut masked = Vec::new();
         let uncovered = self.uncover(line, &mut masked);
@@ -220,7 +271,7 @@ impl Lines {
                 None => scrubbed.masked.push(hidden),
             }
         }
-        self.store(scrubbed, line.cut, now, out);
+        self.entries.store(scrubbed, line.cut, now, out);
     }
 
     /// The line's text with the ends of secrets hidden whose beginnings were written over. None when there are none.
@@ -240,7 +291,17 @@ impl Lines {
         }
         (from > 0).then(|| text + &line.text[from..])
     }
+}
 
+/// What every entry of the stream has.
+#[derive(Debug)]
+struct Entries {
+    source: Source,
+    phase: Option<Phase>,
+    display_limit: usize,
+}
+
+impl Entries {
     fn store(&self, scrubbed: Scrubbed, beyond: Option<u64>, now: Timestamp, out: &mut Vec<Recorded>) {
         let full = beyond.unwrap_or(scrubbed.text.len() as u64);
         // Redact first, shorten second: half a key matches no rule. Where the scan itself ended inside the line, a
@@ -252,7 +313,11 @@ impl Lines {
         let cut = (beyond.is_some() || scrubbed.text.len() > limit).then_some(full);
         let text = scrubbed.text.shortened(limit);
         let class = classify(text.as_str());
-        out.push(Recorded {
+        out.push(self.line(text, class, cut, scrubbed.masked, now));
+    }
+
+    fn line(&self, text: SafeText, class: Option<Class>, cut: Option<u64>, masked: Vec<Masked>, now: Timestamp) -> Recorded {
+        Recorded {
             ts: now,
             phase: self.phase.clone(),
             event: LogEvent::Line {
@@ -260,8 +325,8 @@ impl Lines {
                 text,
                 class,
                 cut,
-                masked: scrubbed.masked,
+                masked,
             },
-        });
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Bytes in, clean lines out: what a person would have seen, and nothing a terminal would have acted on.
 
 use crate::ansi::{Ansi, coloured, plain};
+use crate::block::plain_lines;
 use crate::editor::Editor;
 use crate::settle::Settled;
 use crate::under::Left;
@@ -23,6 +24,32 @@ pub struct Line<'a> {
     pub before: &'a str,
     /// On a pipe: parts of the text that are left of what stood there before something shorter was written over it.
     pub(crate) left: &'a [Left],
+}
+
+impl<'a> Line<'a> {
+    /// A line that is just what it says.
+    pub(crate) fn plain(text: &'a str) -> Self {
+        Self {
+            text,
+            cut: None,
+            continues: false,
+            before: "",
+            left: &[],
+        }
+    }
+
+    /// Whether there is no more to it than its text.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.cut.is_none() && !self.continues && self.before.is_empty() && self.left.is_empty()
+    }
+}
+
+/// What a screen gives out.
+pub(crate) enum Piece<'a> {
+    /// One line.
+    Line(Line<'a>),
+    /// Lines without anything to them but their texts, each with its newline.
+    Lines(&'a str),
 }
 
 /// One output stream's framing and cleaning. Pure: no clock, no I/O.
@@ -75,43 +102,62 @@ impl Screen {
     }
 
     /// Feeds bytes as they were read; `emit` gets each line that became final, in order.
-    pub fn push(&mut self, mut bytes: &[u8], emit: &mut impl FnMut(Line<'_>)) {
-        while let Some(at) = memchr::memchr(b'\n', bytes) {
-            self.line(&bytes[..at], emit);
+    pub fn push(&mut self, bytes: &[u8], emit: &mut impl FnMut(Line<'_>)) {
+        self.push_blocks(bytes, &mut |piece| match piece {
+            Piece::Line(line) => emit(line),
+            Piece::Lines(lines) => lines.split_terminator('\n').for_each(|line| emit(Line::plain(line))),
+        });
+    }
+
+    /// The same; lines that are just what they say may come many at a time.
+    pub(crate) fn push_blocks(&mut self, mut bytes: &[u8], emit: &mut impl FnMut(Piece<'_>)) {
+        /// How many lines are taken one by one after one that was not plain: others like it are often near.
+        const SINGLY: u32 = 4;
+        let mut singly = 0;
+        loop {
+            if singly == 0 && self.is_fresh() {
+                let lines = plain_lines(bytes);
+                if !lines.is_empty() {
+                    emit(Piece::Lines(lines));
+                    bytes = &bytes[lines.len()..];
+                    continue;
+                }
+                singly = SINGLY;
+            }
+            let Some(at) = memchr::memchr(b'\n', bytes) else { break };
+            self.line(&bytes[..at], &mut |line| emit(Piece::Line(line)));
             bytes = &bytes[at + 1..];
+            singly = singly.saturating_sub(1);
         }
         match &mut self.shape {
             Shape::Line(editor) => self.ansi.push(bytes, editor),
             Shape::Window(window) => {
                 self.ansi.push(bytes, window);
-                drain(window, emit);
+                drain(window, &mut |line| emit(Piece::Line(line)));
             }
+        }
+    }
+
+    /// Whether the next byte begins a line of a pipe.
+    fn is_fresh(&self) -> bool {
+        match &self.shape {
+            Shape::Line(editor) => !self.continues && self.ansi.on_ground() && editor.is_fresh(),
+            Shape::Window(_) => false,
         }
     }
 
     /// The rest of a line, without its newline.
     fn line(&mut self, bytes: &[u8], emit: &mut impl FnMut(Line<'_>)) {
+        let fresh = self.is_fresh();
         match &mut self.shape {
             Shape::Line(editor) => {
-                if bytes.len() <= SCAN_LIMIT && !self.continues && self.ansi.on_ground() && editor.is_fresh() {
+                if bytes.len() <= SCAN_LIMIT && fresh {
                     let line = bytes.strip_suffix(b"\r").unwrap_or(bytes);
                     if let Some(text) = plain(line) {
-                        return emit(Line {
-                            text,
-                            cut: None,
-                            continues: false,
-                            before: "",
-                            left: &[],
-                        });
+                        return emit(Line::plain(text));
                     }
                     if coloured(line, &mut self.text) {
-                        return emit(Line {
-                            text: &self.text,
-                            cut: None,
-                            continues: false,
-                            before: "",
-                            left: &[],
-                        });
+                        return emit(Line::plain(&self.text));
                     }
                 }
                 self.ansi.push(bytes, editor);

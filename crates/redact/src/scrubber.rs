@@ -107,7 +107,7 @@ impl Scrubber {
     }
 
     /// Hides every secret of several lines, each of which ends with a newline, the last perhaps without; `each` gets them in
-    /// their order. It is the same as [`scrub`](Self::scrub) for each, and several times as fast, because one pass over all
+    /// their order, with the place where each began. It is the same as [`scrub`](Self::scrub) for each, and several times as fast, because one pass over all
     /// of them finds the few that deserve a look. A value that is registered meanwhile is hidden from the next call on.
     ///
     /// Where the redactor has rules of one's own, or known values that hang together over lines, every line is looked at.
@@ -117,7 +117,7 @@ impl Scrubber {
         clippy::disallowed_methods,
         reason = "this is the redaction that the constructor asks for"
     )]
-    pub fn scrub_lines(&mut self, lines: &str, mut each: impl FnMut(ScrubbedLine<'_>)) {
+    pub fn scrub_lines(&mut self, lines: &str, mut each: impl FnMut(usize, ScrubbedLine<'_>)) {
         self.refresh();
         let all = !self.redactor.custom().is_empty() || self.known.wants_every_line();
         let mut marks = std::mem::take(&mut self.marks);
@@ -133,9 +133,9 @@ impl Scrubber {
             let line = &lines[from..end];
             let marked = next.next_if(|mark| *mark <= end).is_some();
             if at_rest && !marked && !all {
-                each(ScrubbedLine::Same(SafeStr::assume_redacted(line)));
+                each(from, ScrubbedLine::Same(SafeStr::assume_redacted(line)));
             } else {
-                each(ScrubbedLine::Judged(self.scrub(line)));
+                each(from, ScrubbedLine::Judged(self.scrub(line)));
                 at_rest = self.is_at_rest();
             }
             from = end + 1;
