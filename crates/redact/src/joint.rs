@@ -2,12 +2,13 @@
 //!
 //! Each room below knows one way: `assigned` signs and quotes, `flag` arguments of commands, `markup` tags and attributes,
 //! `pair` a name under one key and its value under another, `call` arguments of calls, `dump` tables and arrows, `sentence`
-//! words. Each look is bounded, or remembered in [`Seen`], so that a line of nothing but names stays linear.
+//! words, `further` what none of them knows. Each look is bounded, or remembered in [`Seen`], so that a line of nothing but names stays linear.
 
 mod assigned;
 mod call;
 mod dump;
 mod flag;
+pub(crate) mod further;
 mod markup;
 mod pair;
 mod sentence;

@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use crate::joint::{self, Beside, Name, in_name, quote_at, skip_spaces};
+use crate::chance;
+use crate::joint::{self, Beside, Name, further, in_name, quote_at, skip_spaces};
 use crate::name::{self, LONGEST};
 use crate::rules;
 use crate::span::Spans;
@@ -71,6 +72,19 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("encryption-key", ""),
     ("art-api:", ""),
     ("psk=\"", ""),
+    ("_psk", "=:\"'> "),
+    (" psk", " =:\"'"),
+    ("_sk", "=:\"'>"),
+    ("_community", ""),
+    ("_license", ""),
+    ("_licence", ""),
+    ("_private", ""),
+    ("_signing", ""),
+    ("_authentication", ""),
+    ("authident", ""),
+    ("rootpw", ""),
+    ("_salt", "=:\"'>"),
+    ("_salts", ""),
 ];
 
 /// The last name that was judged, so that its second keyword costs nothing, and where values were found to end, so that
@@ -87,6 +101,7 @@ pub(crate) struct Seen {
     dull: usize,
     /// Where a long value that was hidden ends: no name inside it matters any more.
     hidden: usize,
+    further: further::Seen,
     /// What the text leaves open for the lines after it.
     pub(crate) open: Option<Open>,
 }
@@ -235,9 +250,18 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
             (start, Some(Strength::Token))
         }
         None if is_query(text, start, end) => (start, Some(Strength::Weak)),
+        None if dashes == 2 && text[start..end] == *b"key" => (start, Some(Strength::Weak)),
         None => (start, seen.strength(text, start, end)),
     };
-    let Some(strength) = strength else { return };
+    let Some(strength) = strength else {
+        // `passwordInput`, `password_field`: no value is joined to it, but what is typed into it may follow.
+        if name::is_of_a_field(&text[start..end])
+            && let Some(range) = further::find(text, end, Strength::Password, &mut seen.further)
+        {
+            spans.push(range, rules::PASSWORD);
+        }
+        return;
+    };
     let word = &text[start..end];
     let name = Name {
         start,
@@ -262,6 +286,16 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
                 seen.open = Some(Open::Pair);
             } else if let Some(range) = value_before(text, name) {
                 judge(text, range, name, Written::Quoted, seen, spans);
+            } else if strength != Strength::Weak && !text[..start].ends_with(b"$") && !text[..start].ends_with(b"${") {
+                let strength = if name::is_of_a_login(word) {
+                    Strength::Password
+                } else {
+                    strength
+                };
+                let found = further::find(text, end, strength, &mut seen.further);
+                if let Some(range) = found.or_else(|| further::before(text, start, strength)) {
+                    spans.push(range, rule_of(strength));
+                }
             }
         }
         Beside::Below(open) => seen.open = Some(open),
@@ -528,6 +562,18 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
             .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.'))
     {
         return;
+    }
+    // `LIVEKIT_KEYS="name: secret"`, `AuthIdent: "name:secret"`
+    if strength != Strength::Password
+        && let Some(colon) = value.iter().take(64).position(|byte| *byte == b':')
+        && colon > 0
+        && value[..colon].iter().all(|byte| in_name(*byte))
+    {
+        let second = skip_spaces(text, range.start + colon + 1, 2);
+        if second < range.end && chance::is_drawn(&text[second..range.end]) {
+            spans.push(second..range.end, rule_of(strength));
+            return;
+        }
     }
     // `basicAuth: user:password`
     if word.len() >= 4

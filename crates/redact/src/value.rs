@@ -396,7 +396,7 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
         Strength::Weak => {
             length >= 16
                 && made.spaces == 0
-                && made.digits >= 2
+                && (made.digits >= 2 || length >= 20 && crate::chance::is_drawn(head))
                 && made.letters >= 4
                 && !is_reference(head)
                 && !is_code(head)

@@ -202,7 +202,9 @@ pub(super) fn quoted(text: &[u8], at: usize, quote: u8, name: Name, written: Wri
 
 /// Past what may stand between a sign and a quote: `Some(`, `String::from(`, `b`, `$`, `string(10) `.
 fn unwrap(text: &[u8], mut at: usize) -> usize {
-    const WRAPS: [&[u8]; 18] = [
+    const WRAPS: [&[u8]; 20] = [
+        b"[]byte(",
+        b"[]rune(",
         b"Some(",
         b"Ok(",
         b"Just(",

@@ -51,7 +51,8 @@ pub(crate) fn run_fourth(score: &mut Score) {
     rows(score, &mut Dice::new(16), FOURTH);
 }
 
-fn rows(score: &mut Score, dice: &mut Dice, lines: &str) {
+/// Lines of this form, each drawn several times.
+pub(crate) fn rows(score: &mut Score, dice: &mut Dice, lines: &str) {
     for row in lines.lines().filter(|row| !row.starts_with('#') && !row.is_empty()) {
         let (group, template) = row.split_once(" | ").expect("a row has a group and a line");
         for _ in 0..5 {

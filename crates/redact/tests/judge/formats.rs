@@ -89,8 +89,12 @@ pub(crate) const NAMED: &str = include_str!("named.txt");
 const INSTANCES: usize = 5;
 
 pub(crate) fn run(score: &mut Score) {
-    let mut dice = Dice::new(1);
-    for [id, words, template] in rows(FORMATS) {
+    table(score, &mut Dice::new(1), FORMATS);
+}
+
+/// Every format of a table in every place.
+pub(crate) fn table(score: &mut Score, dice: &mut Dice, formats: &'static str) {
+    for [id, words, template] in rows(formats) {
         for _ in 0..INSTANCES {
             for (place, line) in PLACES {
                 let drawn = dice.draw(template);
@@ -104,8 +108,12 @@ pub(crate) fn run(score: &mut Score) {
 }
 
 pub(crate) fn run_named(score: &mut Score) {
-    let mut dice = Dice::new(2);
-    for [id, name, template] in rows(NAMED) {
+    names(score, &mut Dice::new(2), NAMED);
+}
+
+/// Every value of a table beside its name.
+pub(crate) fn names(score: &mut Score, dice: &mut Dice, named: &'static str) {
+    for [id, name, template] in rows(named) {
         for _ in 0..3 {
             for (place, line) in NAMED_PLACES {
                 // A name with a dot or a dash is no variable of a shell.
