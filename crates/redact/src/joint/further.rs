@@ -75,10 +75,12 @@ fn trimmed(text: &[u8], mut word: Range<usize>) -> Range<usize> {
 
 /// The value that a word is, or that it holds behind the name of a user: `ci:…`.
 fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) -> Option<Range<usize>> {
-    if is_named_else(text, word.start, from) {
+    let value = &text[word.clone()];
+    // What is escaped is looked at again without its escapes.
+    let escaped = |three: &[u8]| three[0] == b'%' && three[1..].iter().all(u8::is_ascii_hexdigit);
+    if is_named_else(text, word.start, from) || value.windows(3).any(escaped) {
         return None;
     }
-    let value = &text[word.clone()];
     if strength == Strength::Password {
         let halves = value.iter().take(32).position(|byte| matches!(byte, b':' | b'='));
         if let Some(sign) = halves
