@@ -108,7 +108,7 @@ fn is_mixed(word: &[u8]) -> bool {
     let slashes = count(|byte| *byte == b'/');
     small > 0
         && capitals > 0
-        && (digits > 0 || signs > 1)
+        && (digits > 0 || signs > 1 || word.len() >= 20)
         && (slashes == 0 || signs > 1 && slashes == 1)
         && word.is_ascii()
         && !word.iter().any(u8::is_ascii_whitespace)

@@ -175,6 +175,16 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
         // `password -> value`
         b'-' if text.get(joined + 1) == Some(&b'>') => return dump::arrow(text, joined + 2, name, seen),
         0xe2 if text[joined..].starts_with("→".as_bytes()) => return dump::arrow(text, joined + 3, name, seen),
+        // `public string Password { get; set; } = "value"`
+        b'{' if text[joined..].starts_with(b"{ get") => {
+            let close = text[joined..].iter().take(64).position(|byte| *byte == b'}');
+            let sign = close.map_or(joined, |close| skip_spaces(text, joined + close + 1, 4));
+            let at = skip_spaces(text, sign + 1, 4);
+            return match quote_at(text, at) {
+                Some(quote) if text[sign] == b'=' => assigned::quoted(text, at, quote, name, Written::Stated, seen),
+                _ => Beside::Nothing,
+            };
+        }
         // `variable "db_password" { default = "value" }`
         b'{' if quoted_name => {
             return match pair::pair(text, joined + 1, seen) {

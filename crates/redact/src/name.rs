@@ -354,6 +354,18 @@ pub(crate) fn is_of_a_field(name: &[u8]) -> bool {
         })
 }
 
+/// The last word of a name, as it is written: `Id` of `requestId`.
+pub(crate) fn last_word(name: &[u8]) -> &[u8] {
+    let length = Words::of(name).last().map_or(0, <[u8]>::len);
+    let end = name.len()
+        - name
+            .iter()
+            .rev()
+            .take_while(|byte| !byte.is_ascii_alphanumeric())
+            .count();
+    &name[end.saturating_sub(length)..end]
+}
+
 /// Whether a name stands for user and password together.
 pub(crate) fn is_of_a_login(name: &[u8]) -> bool {
     matches!(
@@ -403,6 +415,9 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     }
     let ends = |end: &str| last.ends_with(end.as_bytes());
     if ends("password")
+        || ends("passwort")
+        || ends("contrasena")
+        || ends("wachtwoord")
         || ends("passwd") && last != b"htpasswd"
         || ends("passphrase")
         || ends("passcode")

@@ -72,8 +72,7 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("encryption-key", ""),
     ("art-api:", ""),
     ("psk=\"", ""),
-    ("_psk", "=:\"'> "),
-    (" psk", " =:\"'"),
+    ("psk", "=:\"'> "),
     ("_sk", "=:\"'>"),
     ("_community", ""),
     ("_license", ""),
@@ -287,21 +286,16 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
             } else if let Some(range) = value_before(text, name) {
                 judge(text, range, name, Written::Quoted, seen, spans);
             } else if strength != Strength::Weak && !text[..start].ends_with(b"$") && !text[..start].ends_with(b"${") {
-                let strength = if name::is_of_a_login(word) {
-                    Strength::Password
-                } else {
-                    strength
-                };
-                let found = further::find(text, end, strength, &mut seen.further);
-                if let Some(range) = found.or_else(|| further::before(text, start, strength)) {
-                    spans.push(range, rule_of(strength));
-                }
+                further_on(text, end, name, seen, spans);
             }
         }
         Beside::Below(open) => seen.open = Some(open),
         Beside::Value(range, written) => {
             let end = range.end;
-            judge(text, range, name, written, seen, spans);
+            // `Default credentials: admin / …`: what stands next is none, but may lead to one.
+            if !judge(text, range, name, written, seen, spans) && strength != Strength::Weak {
+                further_on(text, end, name, seen, spans);
+            }
             // A change shows both: `~ password = "old" -> "new"`.
             if written == Written::Quoted && text.get(end + 1..end + 5) == Some(b" -> ") {
                 let at = end + 5;
@@ -313,6 +307,19 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
             }
         }
         Beside::List(range) => items(text, range, strength, spans),
+    }
+}
+
+/// Hides what stands further on, or just before, and is drawn by chance.
+fn further_on(text: &[u8], end: usize, name: Name, seen: &mut Seen, spans: &mut Spans) {
+    let strength = if name::is_of_a_login(&text[name.start..name.end]) {
+        Strength::Password
+    } else {
+        name.strength
+    };
+    let found = further::find(text, end, strength, &mut seen.further);
+    if let Some(range) = found.or_else(|| further::before(text, name.start, strength)) {
+        spans.push(range, rule_of(strength));
     }
 }
 
@@ -508,7 +515,8 @@ pub(crate) fn rule_of(strength: Strength) -> u16 {
     }
 }
 
-fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &mut Seen, spans: &mut Spans) {
+/// Hides a value when it is one. Says whether it did, or whether nothing further on is to be asked.
+fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &mut Seen, spans: &mut Spans) -> bool {
     let mut range = range;
     let strength = name.strength;
     // Of a long value without white space, every name in it would judge the rest: after the first, a short look must do.
@@ -518,7 +526,7 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         let head = &text[range.start..range.start + 24];
         let word = head.iter().take_while(|byte| in_name(**byte)).count();
         if word > 1 && matches!(head.get(word), Some(b'=' | b':')) {
-            return;
+            return true;
         }
     }
     // `Bearer abc`: the scheme stays.
@@ -533,7 +541,7 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         }
     }
     if range.start >= range.end {
-        return;
+        return true;
     }
     let value = &text[range.clone()];
     // PWD and OLDPWD are where a shell stands.
@@ -542,7 +550,7 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         && word[word.len() - 3..].eq_ignore_ascii_case(b"pwd")
         && (value[0] == b'/' || value.get(1) == Some(&b':'))
     {
-        return;
+        return true;
     }
     // `pass=12 fail=0`: a count.
     if word.eq_ignore_ascii_case(b"pass")
@@ -551,7 +559,7 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
             .iter()
             .all(|byte| byte.is_ascii_digit() || matches!(byte, b'/' | b'%' | b'.'))
     {
-        return;
+        return true;
     }
     // `password=args.password`: handed on under the same name.
     if value.len() > word.len() + 1
@@ -561,18 +569,20 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
             .iter()
             .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.'))
     {
-        return;
+        return true;
     }
     // `LIVEKIT_KEYS="name: secret"`, `AuthIdent: "name:secret"`
     if strength != Strength::Password
         && let Some(colon) = value.iter().take(64).position(|byte| *byte == b':')
         && colon > 0
-        && value[..colon].iter().all(|byte| in_name(*byte))
+        && value[..colon]
+            .iter()
+            .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_' | b'0'..=b'9'))
     {
         let second = skip_spaces(text, range.start + colon + 1, 2);
         if second < range.end && chance::is_drawn(&text[second..range.end]) {
             spans.push(second..range.end, rule_of(strength));
-            return;
+            return true;
         }
     }
     // `basicAuth: user:password`
@@ -583,7 +593,7 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         && crate::login::is_made_up(&value[colon + 1..value.len().min(colon + 1 + 4 * value::JUDGED)])
     {
         spans.push(range.start + colon + 1..range.end, rules::PASSWORD);
-        return;
+        return true;
     }
     // An address is judged as one: its host is no secret.
     if strength != Strength::Password
@@ -594,7 +604,7 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         && scheme > 1
         && memchr::memchr(b'@', &value[..value.len().min(2048)]).is_some()
     {
-        return;
+        return true;
     }
     let long = value.len() > 4 * value::JUDGED;
     let value = if long && dull { &value[..24] } else { value };
@@ -627,9 +637,12 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
             seen.hidden = range.end;
         }
         spans.push(range, rule_of(strength));
-    } else if long {
+        return true;
+    }
+    if long {
         seen.dull = range.end;
     }
+    long
 }
 
 /// Where a bare value ends: at white space, at one of `stops`, or at an escaped newline or quote.

@@ -1,6 +1,9 @@
 //! A value behind a sign: `NAME=value`, `name: "value"`, wrapped as languages wrap it, or on the next line.
 
+use std::ops::Range;
+
 use super::{Beside, Name, quote_at, skip_spaces};
+use crate::chance;
 use crate::names::{Open, Seen, Stops};
 use crate::value::{Strength, Written};
 
@@ -19,9 +22,11 @@ pub(super) fn value_at(
 ) -> Beside {
     let mut at = skip_spaces(text, from, 64);
     let spaced = at > from;
-    // Tags and types of YAML: `password: !!str value`.
-    if text[at..].starts_with(b"!!str ") {
-        at += 6;
+    // Tags of YAML that say how a value is read, not where from: `password: !!str value`.
+    for tag in [&b"!!str "[..], b"!!binary ", b"!unsafe ", b"!str ", b"!binary "] {
+        if text[at..].starts_with(tag) {
+            at += tag.len();
+        }
     }
     // And anchors: `password: &pw value`.
     if spaced && text.get(at) == Some(&b'&') {
@@ -40,6 +45,9 @@ pub(super) fn value_at(
         return Beside::Below(below);
     }
     at = unwrap(text, at);
+    if let Some(literal) = in_call(text, at) {
+        return Beside::Value(literal, Written::Quoted);
+    }
     if let Some(quote) = quote_at(text, at) {
         return quoted(text, at, quote, name, written, seen);
     }
@@ -137,6 +145,22 @@ pub(super) fn value_at(
     Beside::Value(at..stop, written)
 }
 
+/// `Buffer.from('…', 'hex')`: the literal that a call is about, when it is drawn by chance.
+fn in_call(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let callee = text[at..]
+        .iter()
+        .take(48)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':'))
+        .count();
+    if callee == 0 || text.get(at + callee) != Some(&b'(') {
+        return None;
+    }
+    let quote = quote_at(text, at + callee + 1)?;
+    let from = at + callee + 2;
+    let length = text[from..].iter().take(512).position(|byte| *byte == quote)?;
+    chance::is_drawn(&text[from..from + length]).then_some(from..from + length)
+}
+
 /// What a value would be, were it on the next line.
 fn below(text: &[u8], name: Name, at: usize, quoted_name: bool, written: Written) -> Option<Open> {
     let rest = text[at..].trim_ascii_end();
@@ -175,6 +199,10 @@ fn below(text: &[u8], name: Name, at: usize, quoted_name: bool, written: Written
 pub(super) fn quoted(text: &[u8], at: usize, quote: u8, name: Name, written: Written, seen: &mut Seen) -> Beside {
     let value = at + 1;
     match seen.closing(text, value, quote) {
+        // `PASSWORD=`openssl rand -hex 16``: what a command prints.
+        Some(close) if quote == b'`' && written == Written::Assigned && text[value..close].contains(&b' ') => {
+            Beside::Nothing
+        }
         Some(mut close) => {
             // `'it''s'`: a doubled quote stands for one.
             while close > value && quote == b'\'' && text.get(close + 1) == Some(&quote) {

@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use crate::chance;
+use crate::name;
 use crate::value::Strength;
 
 /// How far behind a name a value may stand.
@@ -55,7 +56,9 @@ pub(crate) fn find(text: &[u8], from: usize, strength: Strength, seen: &mut Seen
 
 /// What ends a word; `:` and `=` do not, since passwords hold them.
 fn is_between(byte: u8) -> bool {
+    // What is written in another script stands beside a value without a space.
     byte.is_ascii_whitespace()
+        || !byte.is_ascii()
         || matches!(
             byte,
             b'"' | b'\'' | b'`' | b',' | b';' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' | b'|'
@@ -77,8 +80,7 @@ fn trimmed(text: &[u8], mut word: Range<usize>) -> Range<usize> {
 fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) -> Option<Range<usize>> {
     let value = &text[word.clone()];
     // What is escaped is looked at again without its escapes.
-    let escaped = |three: &[u8]| three[0] == b'%' && three[1..].iter().all(u8::is_ascii_hexdigit);
-    if is_named_else(text, word.start, from) || value.windows(3).any(escaped) {
+    if is_named_else(text, word.start, from) || is_escaped(value) {
         return None;
     }
     if strength == Strength::Password {
@@ -105,7 +107,7 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
         .next()
         .is_some_and(|word| word.starts_with(b"-"));
     // `enable secret …`
-    let next = lead.is_empty() && text[from] == b' ' && value.len() >= 10;
+    let next = matches!(lead, b"" | b",") && matches!(text[from], b' ' | b',') && value.len() >= 10;
     ((joined || flagged) && chance::is_token(value) || next && chance::is_drawn(value)).then_some(word)
 }
 
@@ -137,32 +139,88 @@ pub(crate) fn before(text: &[u8], start: usize, strength: Strength) -> Option<Ra
     drawn.then_some(end - length..end)
 }
 
-/// Whether a key of its own stands before a word: `requestId: …`, `etag="…"`. What says `value`, `with` or the like is none.
+/// Whether signs that join names and values are written as escapes in a word.
+fn is_escaped(word: &[u8]) -> bool {
+    let percent = |three: &[u8]| {
+        [
+            &b"%22"[..],
+            b"%27",
+            b"%3a",
+            b"%3d",
+            b"%26",
+            b"%2c",
+            b"%7b",
+            b"%7d",
+            b"%20",
+        ]
+        .iter()
+        .any(|sign| three.eq_ignore_ascii_case(sign))
+    };
+    word.windows(3).any(percent) || memchr::memmem::find(word, b"\\u00").is_some()
+}
+
+/// Whether a key of its own stands before a word, which says that it is something else: `requestId: …`, `etag="…"`.
 fn is_named_else(text: &[u8], at: usize, from: usize) -> bool {
+    const IDS: [&[u8]; 34] = [
+        b"id",
+        b"ids",
+        b"uid",
+        b"hash",
+        b"sha",
+        b"sha1",
+        b"sha256",
+        b"digest",
+        b"commit",
+        b"etag",
+        b"version",
+        b"build",
+        b"trace",
+        b"span",
+        b"request",
+        b"nonce",
+        b"fingerprint",
+        b"checksum",
+        b"integrity",
+        b"file",
+        b"path",
+        b"url",
+        b"uri",
+        b"ref",
+        b"revision",
+        b"tag",
+        b"name",
+        b"src",
+        b"href",
+        b"cursor",
+        b"image",
+        b"chunk",
+        b"instance",
+        b"pod",
+    ];
     const PLAIN: [&[u8]; 11] = [
         b"value", b"with", b"text", b"is", b"to", b"was", b"data", b"be", b"as", b"given", b"default",
     ];
-    let lead = &text[from..at];
-    let lead = lead
-        .trim_ascii_end()
-        .strip_suffix(b"\"")
-        .or_else(|| lead.trim_ascii_end().strip_suffix(b"'"))
-        .unwrap_or(lead.trim_ascii_end());
-    let lead = lead.trim_ascii_end();
-    let Some(lead) = lead.strip_suffix(b":").or_else(|| lead.strip_suffix(b"=")) else {
-        return false;
+    let unquoted = |lead: &'_ [u8]| lead.len() - usize::from(matches!(lead.last(), Some(b'"' | b'\'' | b'`')));
+    let lead = text[from..at].trim_ascii_end();
+    let lead = lead[..unquoted(lead)].trim_ascii_end();
+    let (lead, assigned) = match lead.split_last() {
+        Some((b':', lead)) => (lead, false),
+        Some((b'=', lead)) => (lead, true),
+        _ => return false,
     };
-    let lead = lead
-        .strip_suffix(b"\"")
-        .or_else(|| lead.strip_suffix(b"'"))
-        .unwrap_or(lead);
+    let lead = &lead[..unquoted(lead)];
     let word = lead
         .iter()
         .rev()
         .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
         .count();
     let key = &lead[lead.len() - word..];
-    !key.is_empty() && !PLAIN.iter().any(|known| key.eq_ignore_ascii_case(known)) && !is_plain(key)
+    if assigned {
+        let plain = PLAIN.iter().any(|known| key.eq_ignore_ascii_case(known));
+        return !key.is_empty() && !plain && !is_plain(key);
+    }
+    let last = name::last_word(key);
+    IDS.iter().any(|known| last.eq_ignore_ascii_case(known))
 }
 
 /// Whether a word names a user or a password rather than something else.
@@ -178,5 +236,5 @@ fn is_plain(key: &[u8]) -> bool {
         b"creds",
         b"admin",
     ];
-    KEYS.iter().any(|known| key.eq_ignore_ascii_case(known)) || crate::name::strength(key).is_some()
+    KEYS.iter().any(|known| key.eq_ignore_ascii_case(known)) || name::strength(key).is_some()
 }

@@ -11,6 +11,7 @@ const LINES: &str = include_str!("adversarial.txt");
 const SECOND: &str = include_str!("adversarial_second.txt");
 const THIRD: &str = include_str!("adversarial_third.txt");
 const FOURTH: &str = include_str!("adversarial_fourth.txt");
+const FIFTH: &str = include_str!("adversarial_fifth.txt");
 
 /// What a line may stand behind.
 const PREFIXES: &[&str] = &[
@@ -46,9 +47,14 @@ pub(crate) fn run_third(score: &mut Score) {
     rows(score, &mut Dice::new(15), THIRD);
 }
 
-/// And a last, short time.
+/// And a short time.
 pub(crate) fn run_fourth(score: &mut Score) {
     rows(score, &mut Dice::new(16), FOURTH);
+}
+
+/// Lines of somebody who had not seen the redactor.
+pub(crate) fn run_fifth(score: &mut Score) {
+    rows(score, &mut Dice::new(17), FIFTH);
 }
 
 /// Lines of this form, each drawn several times.

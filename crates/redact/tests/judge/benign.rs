@@ -13,6 +13,7 @@ use crate::verdict::{Failure, shared, short};
 const LINES: &str = include_str!("benign.txt");
 const SECOND: &str = include_str!("benign_second.txt");
 const THIRD: &str = include_str!("benign_third.txt");
+const FOURTH: &str = include_str!("benign_fourth.txt");
 
 /// What is changed among so many lines.
 #[derive(Default)]
@@ -56,7 +57,7 @@ impl Benign {
 
 /// Lines from lists, drawn several times where they hold something to draw, also behind what tools put before a line.
 pub(crate) fn from_lists(benign: &mut Benign) {
-    let mut dice = lists(benign, &[LINES, SECOND, THIRD]);
+    let mut dice = lists(benign, &[LINES, SECOND, THIRD, FOURTH]);
     blocks(benign, &mut dice);
     common_values(benign);
 }

@@ -84,12 +84,18 @@ pub(crate) fn rows(table: &'static str) -> impl Iterator<Item = [&'static str; 3
 }
 
 pub(crate) const FORMATS: &str = include_str!("formats.txt");
+const SECOND: &str = include_str!("formats_second.txt");
 pub(crate) const NAMED: &str = include_str!("named.txt");
 
 const INSTANCES: usize = 5;
 
 pub(crate) fn run(score: &mut Score) {
     table(score, &mut Dice::new(1), FORMATS);
+}
+
+/// Formats of somebody who had not seen the redactor.
+pub(crate) fn run_second(score: &mut Score) {
+    table(score, &mut Dice::new(7), SECOND);
 }
 
 /// Every format of a table in every place.
