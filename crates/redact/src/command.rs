@@ -76,6 +76,8 @@ pub(crate) enum Kind {
     Among(usize),
     /// The word behind a flag, whatever the program, when it is drawn by chance.
     Flagged(usize),
+    /// The part of a path behind this one: `https://conda.example.com/t/SECRET/channel`.
+    Segment(&'static str),
     /// Behind the `=` of an entry, whatever it is called: `--from-literal=key1=SECRET`.
     Literal(usize),
 }
@@ -424,6 +426,11 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("from-literal=", Kind::Literal(13)),
     ("hmac.new(b'", Kind::Worded(10)),
     ("hmac.new(b\"", Kind::Worded(10)),
+    ("getoctokit(", Kind::Worded(11)),
+    ("github(\"", Kind::Worded(7)),
+    ("github('", Kind::Worded(7)),
+    ("gitlab(\"", Kind::Worded(7)),
+    ("conda", Kind::Segment("/t/")),
     ("contrase", Kind::Among(8)),
     ("mot de passe", Kind::Among(12)),
     ("wachtwoord", Kind::Among(10)),
@@ -494,6 +501,7 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u16, seen: &mut Seen, spans:
             return;
         }
         Kind::Flagged(length) => return login::drawn(text, at + length, spans),
+        Kind::Segment(before) => return segment(text, at, before, spans),
         Kind::Literal(length) => return login::entry(text, at + length, spans),
         _ => {}
     }
@@ -541,7 +549,8 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u16, seen: &mut Seen, spans:
         | Kind::Argv
         | Kind::Among(_)
         | Kind::Flagged(_)
-        | Kind::Literal(_) => return,
+        | Kind::Literal(_)
+        | Kind::Segment(_) => return,
         Kind::Echoed => return echoed(text, at + usize::from(text[at] == b'|'), spans),
         Kind::Glued(flag)
         | Kind::Cookies(flag)
@@ -722,6 +731,23 @@ fn section(text: &[u8], from: usize, spans: &mut Spans) {
         if text.get(at) == Some(&b'"') {
             report(text, at, spans);
         }
+    }
+}
+
+/// A part of a path, when it is drawn by chance.
+fn segment(text: &[u8], at: usize, before: &str, spans: &mut Spans) {
+    let end = text.len().min(at + REACH);
+    let Some(found) = memchr::memmem::find(&text[at..end], before.as_bytes()) else {
+        return;
+    };
+    let from = at + found + before.len();
+    let length = text[from..]
+        .iter()
+        .take(REACH)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        .count();
+    if crate::chance::is_token(&text[from..from + length]) {
+        push(text, from, from + length, spans);
     }
 }
 

@@ -175,6 +175,14 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
         // `password -> value`
         b'-' if text.get(joined + 1) == Some(&b'>') => return dump::arrow(text, joined + 2, name, seen),
         0xe2 if text[joined..].starts_with("→".as_bytes()) => return dump::arrow(text, joined + 3, name, seen),
+        // `##vso[task.setvariable variable=dbPassword;]value`
+        b';' if text[..start].ends_with(b"variable=") => {
+            let Some(close) = text[joined..].iter().take(64).position(|byte| *byte == b']') else {
+                return Beside::Nothing;
+            };
+            at = joined + close + 1;
+            Written::Assigned
+        }
         // `public string Password { get; set; } = "value"`
         b'{' if text[joined..].starts_with(b"{ get") => {
             let close = text[joined..].iter().take(64).position(|byte| *byte == b'}');

@@ -241,6 +241,10 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
         seen.open = Some(Open::Manifest { sure });
         return;
     }
+    // `checksum/secret: …`: what is made of a secret to see whether it changes.
+    if text[..whole].ends_with(b"checksum/") || text[..whole].ends_with(b"hash/") {
+        return;
+    }
     let dashes = start - whole;
     let (start, strength) = match spaced(text, start, end) {
         Some((word, strength)) => (word, Some(strength)),
@@ -375,7 +379,22 @@ fn spaced(text: &[u8], start: usize, end: usize) -> Option<(usize, Strength)> {
     if text[start - 1] != b' ' {
         return None;
     }
-    const FIRST: [&[u8]; 14] = [
+    const FIRST: [&[u8]; 29] = [
+        b"decryption",
+        b"deploy",
+        b"deployment",
+        b"ssh",
+        b"storage",
+        b"webhook",
+        b"session",
+        b"registration",
+        b"ingestion",
+        b"stream",
+        b"product",
+        b"activation",
+        b"security",
+        b"backup",
+        b"root",
         b"api",
         b"access",
         b"secret",

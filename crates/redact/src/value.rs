@@ -204,6 +204,9 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     lower.copy_from_slice(value);
     lower.make_ascii_lowercase();
     let lower = &*lower;
+    if is_said_to_be_hidden(lower) {
+        return true;
+    }
     if lower.len() <= 12 && WORDS.binary_search_by(|word| word.as_bytes().cmp(lower)).is_ok() {
         return true;
     }
@@ -240,6 +243,28 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         && [&b"here"[..], b"token", b"key", b"secret", b"password"]
             .iter()
             .any(|word| contains(lower, word))
+}
+
+/// `**REDACTED**`, `[filtered]`, `(masked)`: what others put in the place of a secret.
+fn is_said_to_be_hidden(lower: &[u8]) -> bool {
+    const WORDS: [&[u8]; 10] = [
+        b"redacted",
+        b"masked",
+        b"hidden",
+        b"filtered",
+        b"removed",
+        b"scrubbed",
+        b"sanitized",
+        b"omitted",
+        b"obfuscated",
+        b"censored",
+    ];
+    let Some(from) = lower.iter().take(8).position(u8::is_ascii_alphabetic) else {
+        return false;
+    };
+    let rest = &lower[from..];
+    let length = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    WORDS.contains(&&rest[..length]) && rest[length..].iter().all(|byte| !byte.is_ascii_alphanumeric())
 }
 
 /// `sk-...f3Qa`, `eyJh…`: a few characters of a value that somebody has shortened.

@@ -44,6 +44,12 @@ pub(super) fn value_at(
     {
         return Beside::Below(below);
     }
+    // `password: <code>value</code>`
+    if text.get(at) == Some(&b'<')
+        && let Some(inner) = in_tags(text, at)
+    {
+        return Beside::Value(inner, Written::Quoted);
+    }
     at = unwrap(text, at);
     if let Some(literal) = in_call(text, at) {
         return Beside::Value(literal, Written::Quoted);
@@ -143,6 +149,19 @@ pub(super) fn value_at(
         }
     }
     Beside::Value(at..stop, written)
+}
+
+/// What stands between tags, when they close: `<b><code>value</code></b>`.
+fn in_tags(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let mut at = at;
+    for _ in 0..3 {
+        if text.get(at) != Some(&b'<') || !text.get(at + 1)?.is_ascii_alphabetic() {
+            break;
+        }
+        at += text[at..].iter().take(64).position(|byte| *byte == b'>')? + 1;
+    }
+    let length = text[at..].iter().take(512).position(|byte| *byte == b'<')?;
+    (length > 0 && text.get(at + length + 1) == Some(&b'/')).then_some(at..at + length)
 }
 
 /// `Buffer.from('…', 'hex')`: the literal that a call is about, when it is drawn by chance.

@@ -31,7 +31,8 @@ pub(crate) fn find(text: &[u8], from: usize, strength: Strength, seen: &mut Seen
     let mut at = from.max(*seen).min(end);
     for _ in 0..WORDS {
         while at < end && is_between(text[at]) {
-            if matches!(text[at], b'\n' | b';') {
+            // A statement of code ends; a sentence goes on.
+            if text[at] == b'\n' || text[at] == b';' && !matches!(text.get(at + 1..at + 3), Some([b' ', b'a'..=b'z'])) {
                 return None;
             }
             at += 1;
@@ -101,7 +102,10 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
         return (chance::is_drawn(value) && !value.contains(&b'=')).then_some(word);
     }
     let lead = text[from..word.start].trim_ascii_end();
-    let joined = matches!(lead.last(), Some(b':' | b'=' | b'"' | b'\'' | b'`'));
+    let joined = matches!(lead.last(), Some(b':' | b'=' | b'"' | b'\'' | b'`'))
+        || [&b" is"[..], b" to", b" was", b" as", b" with"]
+            .iter()
+            .any(|word| lead.ends_with(word));
     let flagged = lead
         .rsplit(|byte| *byte == b' ')
         .next()

@@ -12,6 +12,7 @@ const SECOND: &str = include_str!("adversarial_second.txt");
 const THIRD: &str = include_str!("adversarial_third.txt");
 const FOURTH: &str = include_str!("adversarial_fourth.txt");
 const FIFTH: &str = include_str!("adversarial_fifth.txt");
+const SIXTH: &str = include_str!("adversarial_sixth.txt");
 
 /// What a line may stand behind.
 const PREFIXES: &[&str] = &[
@@ -55,6 +56,11 @@ pub(crate) fn run_fourth(score: &mut Score) {
 /// Lines of somebody who had not seen the redactor.
 pub(crate) fn run_fifth(score: &mut Score) {
     rows(score, &mut Dice::new(17), FIFTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_sixth(score: &mut Score) {
+    rows(score, &mut Dice::new(18), SIXTH);
 }
 
 /// Lines of this form, each drawn several times.

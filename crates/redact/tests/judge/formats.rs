@@ -85,6 +85,7 @@ pub(crate) fn rows(table: &'static str) -> impl Iterator<Item = [&'static str; 3
 
 pub(crate) const FORMATS: &str = include_str!("formats.txt");
 const SECOND: &str = include_str!("formats_second.txt");
+const NAMED_SECOND: &str = include_str!("named_second.txt");
 pub(crate) const NAMED: &str = include_str!("named.txt");
 
 const INSTANCES: usize = 5;
@@ -115,6 +116,7 @@ pub(crate) fn table(score: &mut Score, dice: &mut Dice, formats: &'static str) {
 
 pub(crate) fn run_named(score: &mut Score) {
     names(score, &mut Dice::new(2), NAMED);
+    names(score, &mut Dice::new(8), NAMED_SECOND);
 }
 
 /// Every value of a table beside its name.
