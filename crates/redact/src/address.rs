@@ -201,7 +201,7 @@ fn is_token(user: &[u8]) -> bool {
         && user
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'~' | b'%' | b'='))
-        && user.iter().filter(|byte| byte.is_ascii_digit()).count() >= 3
+        && (user.iter().filter(|byte| byte.is_ascii_digit()).count() >= 3 || crate::chance::is_token(user))
         && user.iter().any(u8::is_ascii_alphabetic)
         && !value::is_placeholder(user)
 }

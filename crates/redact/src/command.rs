@@ -1,8 +1,10 @@
 //! Programs that take a secret as an argument without a name that says so: `mysql -pSECRET`, `curl -u user:SECRET`.
 
 use crate::address;
+use crate::argv;
 use crate::hashed;
 use crate::header;
+use crate::joint::further;
 use crate::login;
 use crate::name;
 use crate::rules;
@@ -68,6 +70,16 @@ pub(crate) enum Kind {
     PasswordFile,
     /// What an `echo` before the keyword writes into it: `echo SECRET | docker login --password-stdin`.
     Echoed,
+    /// An item of a list of arguments that begins with a dash.
+    Argv,
+    /// One of the next words, when it is drawn by chance: `user add name:SECRET`.
+    Among(usize),
+    /// The word behind a flag, whatever the program, when it is drawn by chance.
+    Flagged(usize),
+    /// The part of a path behind this one: `https://conda.example.com/t/SECRET/channel`.
+    Segment(&'static str),
+    /// Behind the `=` of an entry, whatever it is called: `--from-literal=key1=SECRET`.
+    Literal(usize),
 }
 
 /// The keywords, lower case; case does not matter.
@@ -348,6 +360,90 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("--with-token <<<", Kind::Here(16)),
     ("authenticator(", Kind::Called(14)),
     ("netlify deploy ", Kind::Next("-a")),
+    ("\", \"-", Kind::Argv),
+    ("\",\"-", Kind::Argv),
+    ("', '-", Kind::Argv),
+    ("','-", Kind::Argv),
+    ("', ['-", Kind::Argv),
+    ("\", [\"-", Kind::Argv),
+    (" -p ", Kind::Flagged(4)),
+    ("user add ", Kind::Among(9)),
+    ("user create ", Kind::Among(12)),
+    ("user-create ", Kind::Among(12)),
+    ("user-add ", Kind::Among(9)),
+    ("create-user ", Kind::Among(12)),
+    ("createuser ", Kind::Among(11)),
+    ("adduser ", Kind::Among(8)),
+    ("logging in ", Kind::Among(11)),
+    ("login with ", Kind::Among(11)),
+    ("log in with ", Kind::Among(12)),
+    ("sign in with ", Kind::Among(13)),
+    ("login: ", Kind::Among(7)),
+    ("sp_addlogin ", Kind::Among(12)),
+    ("exp scott/", Kind::Slash),
+    ("exp system/", Kind::Slash),
+    ("imp scott/", Kind::Slash),
+    ("imp system/", Kind::Slash),
+    ("connect scott/", Kind::Slash),
+    ("connect system/", Kind::Slash),
+    ("connect sys/", Kind::Slash),
+    ("conn scott/", Kind::Slash),
+    ("conn system/", Kind::Slash),
+    ("conn sys/", Kind::Slash),
+    ("::add-mask::", Kind::Here(12)),
+    ("community ", Kind::Among(10)),
+    ("radius-server ", Kind::Among(14)),
+    ("tacacs-server ", Kind::Among(14)),
+    ("createcipheriv(", Kind::Called(15)),
+    ("fernet(", Kind::Worded(7)),
+    ("fernet(b'", Kind::Worded(8)),
+    ("secretkeyspec(", Kind::Worded(14)),
+    ("httpbasic(", Kind::Called(10)),
+    ("credentials.create(", Kind::Called(19)),
+    ("credentials.basic(", Kind::Called(18)),
+    ("unseal ", Kind::Worded(7)),
+    ("newrelic-admin license", Kind::Worded(23)),
+    (" <<< ", Kind::Flagged(5)),
+    (" -p:", Kind::Flagged(4)),
+    (" /p:", Kind::Flagged(4)),
+    (" /rp ", Kind::Flagged(5)),
+    (" -ap ", Kind::Flagged(5)),
+    (" -kvs ", Kind::Flagged(6)),
+    ("--key ", Kind::Flagged(6)),
+    ("/user:", Kind::Among(6)),
+    ("bcp ", Kind::Glued("-P")),
+    ("isql ", Kind::Among(5)),
+    ("snmpwalk ", Kind::Next("-c")),
+    ("snmpget ", Kind::Next("-c")),
+    ("snmpset ", Kind::Next("-c")),
+    ("snmpbulkwalk ", Kind::Next("-c")),
+    ("zip -", Kind::Next("-rP")),
+    ("codecov.io/bash", Kind::Next("-t")),
+    ("marker -k ", Kind::Worded(10)),
+    ("service install ", Kind::Worded(16)),
+    ("recovery code", Kind::Among(13)),
+    ("backup code", Kind::Among(11)),
+    ("from-literal=", Kind::Literal(13)),
+    ("hmac.new(b'", Kind::Worded(10)),
+    ("hmac.new(b\"", Kind::Worded(10)),
+    ("getoctokit(", Kind::Worded(11)),
+    ("github(\"", Kind::Worded(7)),
+    ("github('", Kind::Worded(7)),
+    ("gitlab(\"", Kind::Worded(7)),
+    ("conda", Kind::Segment("/t/")),
+    ("contrase", Kind::Among(8)),
+    ("mot de passe", Kind::Among(12)),
+    ("wachtwoord", Kind::Among(10)),
+    ("senha: ", Kind::Among(6)),
+    ("ароль", Kind::Among(10)),
+    ("密码", Kind::Among(6)),
+    ("密碼", Kind::Among(6)),
+    ("パスワード", Kind::Among(15)),
+    ("비밀번호", Kind::Among(12)),
+    ("lösenord", Kind::Among(9)),
+    ("hasło", Kind::Among(6)),
+    ("send \"", Kind::Worded(5)),
+    ("send -- \"", Kind::Worded(8)),
 ];
 
 /// How far behind the program its flag is looked for: bounded, so that a line of program names stays linear.
@@ -357,6 +453,9 @@ const REACH: usize = 256;
 pub(crate) struct Seen {
     vain: [u32; KEYWORDS.len()],
     login: login::Seen,
+    further: further::Seen,
+    /// Whether the lists of the text were looked at.
+    listed: bool,
 }
 
 impl Default for Seen {
@@ -364,6 +463,8 @@ impl Default for Seen {
         Self {
             vain: [0; KEYWORDS.len()],
             login: login::Seen::default(),
+            further: further::Seen::default(),
+            listed: false,
         }
     }
 }
@@ -390,6 +491,18 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u16, seen: &mut Seen, spans:
         Kind::Equated => return equated(text, at, spans),
         Kind::Refused(length) => return refused(text, at + length, spans),
         Kind::Section(length) => return section(text, at + length, spans),
+        Kind::Argv if std::mem::replace(&mut seen.listed, true) => return,
+        Kind::Argv => return argv::find(text, spans),
+        Kind::Among(length) => {
+            let found = further::find(text, at + length, Strength::Password, &mut seen.further);
+            if let Some(range) = found {
+                spans.push(range, rules::COMMAND_LINE);
+            }
+            return;
+        }
+        Kind::Flagged(length) => return login::drawn(text, at + length, spans),
+        Kind::Segment(before) => return segment(text, at, before, spans),
+        Kind::Literal(length) => return login::entry(text, at + length, spans),
         _ => {}
     }
     if at > 0
@@ -415,6 +528,9 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u16, seen: &mut Seen, spans:
             if at > 0 && text[at - 1] == b' ' {
                 echoed(text, at, spans);
                 login::behind_login(text, at, &mut seen.login, spans);
+                if let Some(range) = further::find(text, at + "login ".len(), Strength::Password, &mut seen.further) {
+                    spans.push(range, rules::COMMAND_LINE);
+                }
             }
             return;
         }
@@ -429,7 +545,12 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u16, seen: &mut Seen, spans:
         | Kind::Repository(_)
         | Kind::Equated
         | Kind::Refused(_)
-        | Kind::Section(_) => return,
+        | Kind::Section(_)
+        | Kind::Argv
+        | Kind::Among(_)
+        | Kind::Flagged(_)
+        | Kind::Literal(_)
+        | Kind::Segment(_) => return,
         Kind::Echoed => return echoed(text, at + usize::from(text[at] == b'|'), spans),
         Kind::Glued(flag)
         | Kind::Cookies(flag)
@@ -613,6 +734,23 @@ fn section(text: &[u8], from: usize, spans: &mut Spans) {
     }
 }
 
+/// A part of a path, when it is drawn by chance.
+fn segment(text: &[u8], at: usize, before: &str, spans: &mut Spans) {
+    let end = text.len().min(at + REACH);
+    let Some(found) = memchr::memmem::find(&text[at..end], before.as_bytes()) else {
+        return;
+    };
+    let from = at + found + before.len();
+    let length = text[from..]
+        .iter()
+        .take(REACH)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        .count();
+    if crate::chance::is_token(&text[from..from + length]) {
+        push(text, from, from + length, spans);
+    }
+}
+
 /// What an `echo` wrote through the pipe before the keyword.
 fn echoed(text: &[u8], at: usize, spans: &mut Spans) {
     let start = at.saturating_sub(REACH);
@@ -656,6 +794,14 @@ fn printed(text: &[u8], start: usize, at: usize, spans: &mut Spans) {
     let Some(before) = words.iter().rposition(|byte| *byte == ends) else {
         return;
     };
+    // The same once more, as who sets one is asked twice.
+    let mut at = printf + 7;
+    for word in words[7..].split(|byte| *byte == b' ') {
+        if crate::chance::is_drawn(word) {
+            push(text, start + at, start + at + word.len(), spans);
+        }
+        at += word.len() + 1;
+    }
     if value::is_secret(&words[before + 1..], Strength::Password, Written::Stated) {
         push(text, start + printf + before + 1, start + printf + words.len(), spans);
     }

@@ -17,7 +17,9 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod argv;
 mod carry;
+mod chance;
 mod checksum;
 mod command;
 mod custom;

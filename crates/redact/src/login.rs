@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::chance;
 use crate::rules;
 use crate::span::Spans;
 use crate::value::{self, Strength, Written};
@@ -60,6 +61,11 @@ fn flags(
             break;
         }
         at += space + 1;
+        // Whatever the flag is called, a value drawn by chance beside a user is its password.
+        if let Some(value) = behind_flag(text, at).and_then(|word| drawn_of(text, word)) {
+            spans.push(value, rules::COMMAND_LINE);
+            continue;
+        }
         let Some(flag) = flags
             .iter()
             .find(|flag| text[at..].starts_with(flag) && matches!(text.get(at + flag.len()), Some(b' ' | b'=')))
@@ -72,6 +78,20 @@ fn flags(
         }
     }
     seen.flags = seen.flags.max(at);
+}
+
+/// The word behind a short flag that stands at `at`: `-ap VALUE`.
+fn behind_flag(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let rest = &text[at..];
+    let dash = matches!(rest.first(), Some(b'-' | b'/'));
+    let letters = rest
+        .iter()
+        .skip(1)
+        .take(4)
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
+    (dash && (1..=4).contains(&letters) && rest.get(1 + letters) == Some(&b' '))
+        .then(|| word_at(text, at + letters + 2))
 }
 
 /// `--user name:VALUE`, `--creds=name:VALUE`: the word behind the flag has two halves.
@@ -98,6 +118,38 @@ pub(crate) fn worded(text: &[u8], from: usize, spans: &mut Spans) {
     let word = word_at(text, from);
     if is_made_up(&text[word.clone()]) {
         spans.push(word, rules::COMMAND_LINE);
+    }
+}
+
+/// The word at `from`, or its second half behind the name of a user, when it is drawn by chance.
+pub(crate) fn drawn(text: &[u8], from: usize, spans: &mut Spans) {
+    if let Some(value) = drawn_of(text, word_at(text, from)) {
+        spans.push(value, rules::COMMAND_LINE);
+    }
+}
+
+fn drawn_of(text: &[u8], word: Range<usize>) -> Option<Range<usize>> {
+    let user = text[word.clone()]
+        .iter()
+        .take(64)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@' | b'\\'))
+        .count();
+    let colon = word.start + user;
+    let value = if user > 0 && colon < word.end && text[colon] == b':' {
+        colon + 1..word.end
+    } else {
+        word
+    };
+    chance::is_drawn(&text[value.clone()]).then_some(value)
+}
+
+/// `name=VALUE` at `from`, whatever the name.
+pub(crate) fn entry(text: &[u8], from: usize, spans: &mut Spans) {
+    let word = word_at(text, from);
+    if let Some(sign) = text[word.clone()].iter().position(|byte| *byte == b'=')
+        && is_made_up(&text[word.start + sign + 1..word.end])
+    {
+        spans.push(word.start + sign + 1..word.end, rules::COMMAND_LINE);
     }
 }
 

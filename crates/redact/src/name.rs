@@ -93,60 +93,115 @@ const ABOUT: &[&str] = &[
 
 /// Words before `key` that make it a secret. Sorted.
 const KEYS: &[&str] = &[
+    "ably",
     "access",
     "account",
+    "activation",
     "admin",
+    "aes",
+    "agent",
     "algolia",
+    "algoliasearch",
+    "analytics",
     "anon",
     "anthropic",
     "api",
     "apikey",
+    "apns",
     "app",
     "application",
     "auth",
     "aws",
     "azure",
     "billing",
+    "bootstrap",
     "bot",
+    "cdn",
+    "ci",
+    "cipher",
     "client",
     "cloudinary",
     "cohere",
     "consumer",
+    "contentful",
+    "cookie",
     "cron",
+    "crypt",
+    "csp",
+    "csrf",
     "datadog",
     "decrypt",
     "decryption",
     "deploy",
+    "des",
+    "discord",
+    "edge",
     "encrypt",
     "encryption",
+    "enrollment",
+    "expo",
+    "fcm",
+    "fernet",
+    "firebase",
     "function",
     "functions",
     "gemini",
+    "geocoding",
     "gh",
+    "ghost",
     "github",
     "gitlab",
     "google",
     "gpg",
+    "grafana",
     "groq",
+    "hmac",
     "host",
     "ingest",
     "ingestion",
     "instrumentation",
     "integration",
+    "join",
     "jwt",
+    "kafka",
+    "kibana",
+    "kms",
     "licence",
     "license",
+    "magento",
     "mailgun",
+    "mapbox",
     "master",
+    "meili",
+    "merchant",
     "mistral",
+    "mongo",
+    "mysql",
+    "onesignal",
     "openai",
+    "opensearch",
+    "payment",
+    "paypal",
     "personal",
     "pgp",
+    "pinecone",
+    "plivo",
+    "plugin",
+    "postgres",
     "priv",
     "private",
+    "product",
     "project",
+    "prometheus",
+    "publisher",
+    "purge",
     "push",
+    "pusher",
+    "qdrant",
+    "rabbitmq",
     "rails",
+    "recovery",
+    "redis",
     "registry",
     "replicate",
     "resend",
@@ -154,54 +209,94 @@ const KEYS: &[&str] = &[
     "role",
     "root",
     "rsa",
+    "sanity",
     "secret",
     "security",
     "seed",
     "segment",
     "sendgrid",
     "sentry",
+    "serial",
     "server",
     "service",
     "session",
     "shared",
+    "shopify",
     "sign",
     "signing",
+    "slack",
+    "smtp",
     "ssh",
     "storage",
+    "strapi",
     "stripe",
     "sub",
     "subscription",
     "supabase",
+    "telegram",
+    "telemetry",
+    "tls",
     "token",
+    "tracking",
+    "transit",
+    "twilio",
+    "typesense",
+    "unseal",
     "upload",
     "user",
     "vapid",
     "vault",
+    "vonage",
+    "weather",
+    "weaviate",
     "webhook",
+    "wg",
+    "wireguard",
+    "woocommerce",
+    "wordpress",
     "wrapping",
     "write",
 ];
 
 /// Words that end a name without taking its meaning: `PASSWORD_2`, `API_KEY_PROD`, `TOKEN_BASE64`. Sorted.
 const TAILS: &[&str] = &[
+    "admin",
     "b64",
     "backup",
     "base",
     "base64",
+    "canary",
+    "ci",
+    "content",
+    "contents",
     "current",
     "default",
     "dev",
     "development",
     "encoded",
+    "eu",
+    "json",
     "live",
     "local",
     "main",
     "new",
     "old",
+    "pem",
     "plain",
+    "prev",
+    "preview",
+    "previous",
     "primary",
     "prod",
     "production",
+    "qa",
+    "raw",
+    "readonly",
+    "ro",
+    "root",
+    "rotated",
+    "rw",
+    "sandbox",
     "secondary",
     "stage",
     "staging",
@@ -211,6 +306,8 @@ const TAILS: &[&str] = &[
     "test",
     "text",
     "tmp",
+    "uat",
+    "us",
     "v1",
     "v2",
     "val",
@@ -233,6 +330,49 @@ const NOT_PASSWORDS: &[&[u8]] = &[
     b"twopass",
     b"prepass",
 ];
+
+/// Whether a name is that of a place into which a password is typed: `passwordInput`, `password_field`.
+pub(crate) fn is_of_a_field(name: &[u8]) -> bool {
+    const FIELDS: [&[u8]; 12] = [
+        b"input",
+        b"field",
+        b"box",
+        b"label",
+        b"element",
+        b"el",
+        b"textbox",
+        b"locator",
+        b"selector",
+        b"control",
+        b"text",
+        b"entry",
+    ];
+    let words = Words::of(name);
+    words.last().is_some_and(|last| FIELDS.contains(&last))
+        && words.back(1).is_some_and(|word| {
+            word.ends_with(b"password") || word.ends_with(b"passcode") || word.ends_with(b"passphrase")
+        })
+}
+
+/// The last word of a name, as it is written: `Id` of `requestId`.
+pub(crate) fn last_word(name: &[u8]) -> &[u8] {
+    let length = Words::of(name).last().map_or(0, <[u8]>::len);
+    let end = name.len()
+        - name
+            .iter()
+            .rev()
+            .take_while(|byte| !byte.is_ascii_alphanumeric())
+            .count();
+    &name[end.saturating_sub(length)..end]
+}
+
+/// Whether a name stands for user and password together.
+pub(crate) fn is_of_a_login(name: &[u8]) -> bool {
+    matches!(
+        Words::of(name).last(),
+        Some(b"credential" | b"credentials" | b"creds" | b"auth" | b"login")
+    )
+}
 
 /// How much a name says about its value; `None` when it says nothing.
 pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
@@ -275,12 +415,19 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     }
     let ends = |end: &str| last.ends_with(end.as_bytes());
     if ends("password")
+        || ends("passwort")
+        || ends("contrasena")
+        || ends("wachtwoord")
         || ends("passwd") && last != b"htpasswd"
         || ends("passphrase")
         || ends("passcode")
         || last == b"pwd"
         || ends("dbpwd")
         || ends("userpwd")
+        || ["rootpw", "bindpw", "userpw", "adminpw", "dbpw"]
+            .iter()
+            .any(|end| ends(end))
+        || last == b"community" && before == b"snmp"
         || ends("pass") && !NOT_PASSWORDS.contains(&last)
         || ends("passwords")
         || last == b"pw" && words.len > 1
@@ -331,6 +478,16 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         || ends("servicekey")
         || ends("appkey")
         || ends("licensekey")
+        || ends("privkey")
+        || ends("cryptkey")
+        || ends("cipherkey")
+        || ends("deploykey")
+        || ends("sshkey")
+        || ends("hmackey")
+        || ends("jwtkey")
+        || ends("adminkey")
+        || ends("clientkey")
+        || ends("sessionkey")
     {
         return Some(Strength::Token);
     }
@@ -366,7 +523,8 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
             Some(Strength::Weak)
         };
     }
-    if last == b"pat" && words.len > 1
+    // The kind of value alone, behind whose it is: `STRIPE_SK`, `YANDEX_OAUTH`, `npmAuthIdent`.
+    if words.len > 1 && (last == b"pat" || last == b"sk" || last == b"oauth" || last == b"ident" && before == b"auth")
         || last == b"credential"
         || last == b"credentials"
         || last == b"creds"
@@ -383,6 +541,20 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         || last == b"sid" && before == b"connect"
     {
         return Some(Strength::Token);
+    }
+    if words.len > 1
+        && [
+            &b"authentication"[..],
+            b"licence",
+            b"license",
+            b"private",
+            b"priv",
+            b"signing",
+            b"salts",
+        ]
+        .contains(&last)
+    {
+        return Some(Strength::Weak);
     }
     let weak: [&[u8]; 8] = [
         b"auth",

@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use crate::joint::{self, Beside, Name, in_name, quote_at, skip_spaces};
+use crate::chance;
+use crate::joint::{self, Beside, Name, further, in_name, quote_at, skip_spaces};
 use crate::name::{self, LONGEST};
 use crate::rules;
 use crate::span::Spans;
@@ -71,6 +72,18 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("encryption-key", ""),
     ("art-api:", ""),
     ("psk=\"", ""),
+    ("psk", "=:\"'> "),
+    ("_sk", "=:\"'>"),
+    ("_community", ""),
+    ("_license", ""),
+    ("_licence", ""),
+    ("_private", ""),
+    ("_signing", ""),
+    ("_authentication", ""),
+    ("authident", ""),
+    ("rootpw", ""),
+    ("_salt", "=:\"'>"),
+    ("_salts", ""),
 ];
 
 /// The last name that was judged, so that its second keyword costs nothing, and where values were found to end, so that
@@ -87,6 +100,7 @@ pub(crate) struct Seen {
     dull: usize,
     /// Where a long value that was hidden ends: no name inside it matters any more.
     hidden: usize,
+    further: further::Seen,
     /// What the text leaves open for the lines after it.
     pub(crate) open: Option<Open>,
 }
@@ -227,6 +241,10 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
         seen.open = Some(Open::Manifest { sure });
         return;
     }
+    // `checksum/secret: …`: what is made of a secret to see whether it changes.
+    if text[..whole].ends_with(b"checksum/") || text[..whole].ends_with(b"hash/") {
+        return;
+    }
     let dashes = start - whole;
     let (start, strength) = match spaced(text, start, end) {
         Some((word, strength)) => (word, Some(strength)),
@@ -235,9 +253,18 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
             (start, Some(Strength::Token))
         }
         None if is_query(text, start, end) => (start, Some(Strength::Weak)),
+        None if dashes == 2 && text[start..end] == *b"key" => (start, Some(Strength::Weak)),
         None => (start, seen.strength(text, start, end)),
     };
-    let Some(strength) = strength else { return };
+    let Some(strength) = strength else {
+        // `passwordInput`, `password_field`: no value is joined to it, but what is typed into it may follow.
+        if name::is_of_a_field(&text[start..end])
+            && let Some(range) = further::find(text, end, Strength::Password, &mut seen.further)
+        {
+            spans.push(range, rules::PASSWORD);
+        }
+        return;
+    };
     let word = &text[start..end];
     let name = Name {
         start,
@@ -262,12 +289,17 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
                 seen.open = Some(Open::Pair);
             } else if let Some(range) = value_before(text, name) {
                 judge(text, range, name, Written::Quoted, seen, spans);
+            } else if strength != Strength::Weak && !text[..start].ends_with(b"$") && !text[..start].ends_with(b"${") {
+                further_on(text, end, name, seen, spans);
             }
         }
         Beside::Below(open) => seen.open = Some(open),
         Beside::Value(range, written) => {
             let end = range.end;
-            judge(text, range, name, written, seen, spans);
+            // `Default credentials: admin / …`: what stands next is none, but may lead to one.
+            if !judge(text, range, name, written, seen, spans) && strength != Strength::Weak {
+                further_on(text, end, name, seen, spans);
+            }
             // A change shows both: `~ password = "old" -> "new"`.
             if written == Written::Quoted && text.get(end + 1..end + 5) == Some(b" -> ") {
                 let at = end + 5;
@@ -279,6 +311,19 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
             }
         }
         Beside::List(range) => items(text, range, strength, spans),
+    }
+}
+
+/// Hides what stands further on, or just before, and is drawn by chance.
+fn further_on(text: &[u8], end: usize, name: Name, seen: &mut Seen, spans: &mut Spans) {
+    let strength = if name::is_of_a_login(&text[name.start..name.end]) {
+        Strength::Password
+    } else {
+        name.strength
+    };
+    let found = further::find(text, end, strength, &mut seen.further);
+    if let Some(range) = found.or_else(|| further::before(text, name.start, strength)) {
+        spans.push(range, rule_of(strength));
     }
 }
 
@@ -334,7 +379,22 @@ fn spaced(text: &[u8], start: usize, end: usize) -> Option<(usize, Strength)> {
     if text[start - 1] != b' ' {
         return None;
     }
-    const FIRST: [&[u8]; 14] = [
+    const FIRST: [&[u8]; 29] = [
+        b"decryption",
+        b"deploy",
+        b"deployment",
+        b"ssh",
+        b"storage",
+        b"webhook",
+        b"session",
+        b"registration",
+        b"ingestion",
+        b"stream",
+        b"product",
+        b"activation",
+        b"security",
+        b"backup",
+        b"root",
         b"api",
         b"access",
         b"secret",
@@ -474,7 +534,8 @@ pub(crate) fn rule_of(strength: Strength) -> u16 {
     }
 }
 
-fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &mut Seen, spans: &mut Spans) {
+/// Hides a value when it is one. Says whether it did, or whether nothing further on is to be asked.
+fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &mut Seen, spans: &mut Spans) -> bool {
     let mut range = range;
     let strength = name.strength;
     // Of a long value without white space, every name in it would judge the rest: after the first, a short look must do.
@@ -484,7 +545,7 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         let head = &text[range.start..range.start + 24];
         let word = head.iter().take_while(|byte| in_name(**byte)).count();
         if word > 1 && matches!(head.get(word), Some(b'=' | b':')) {
-            return;
+            return true;
         }
     }
     // `Bearer abc`: the scheme stays.
@@ -499,7 +560,7 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         }
     }
     if range.start >= range.end {
-        return;
+        return true;
     }
     let value = &text[range.clone()];
     // PWD and OLDPWD are where a shell stands.
@@ -508,7 +569,7 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         && word[word.len() - 3..].eq_ignore_ascii_case(b"pwd")
         && (value[0] == b'/' || value.get(1) == Some(&b':'))
     {
-        return;
+        return true;
     }
     // `pass=12 fail=0`: a count.
     if word.eq_ignore_ascii_case(b"pass")
@@ -517,7 +578,7 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
             .iter()
             .all(|byte| byte.is_ascii_digit() || matches!(byte, b'/' | b'%' | b'.'))
     {
-        return;
+        return true;
     }
     // `password=args.password`: handed on under the same name.
     if value.len() > word.len() + 1
@@ -527,7 +588,21 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
             .iter()
             .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.'))
     {
-        return;
+        return true;
+    }
+    // `LIVEKIT_KEYS="name: secret"`, `AuthIdent: "name:secret"`
+    if strength != Strength::Password
+        && let Some(colon) = value.iter().take(64).position(|byte| *byte == b':')
+        && colon > 0
+        && value[..colon]
+            .iter()
+            .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_' | b'0'..=b'9'))
+    {
+        let second = skip_spaces(text, range.start + colon + 1, 2);
+        if second < range.end && chance::is_drawn(&text[second..range.end]) {
+            spans.push(second..range.end, rule_of(strength));
+            return true;
+        }
     }
     // `basicAuth: user:password`
     if word.len() >= 4
@@ -537,7 +612,7 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         && crate::login::is_made_up(&value[colon + 1..value.len().min(colon + 1 + 4 * value::JUDGED)])
     {
         spans.push(range.start + colon + 1..range.end, rules::PASSWORD);
-        return;
+        return true;
     }
     // An address is judged as one: its host is no secret.
     if strength != Strength::Password
@@ -548,7 +623,7 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         && scheme > 1
         && memchr::memchr(b'@', &value[..value.len().min(2048)]).is_some()
     {
-        return;
+        return true;
     }
     let long = value.len() > 4 * value::JUDGED;
     let value = if long && dull { &value[..24] } else { value };
@@ -581,9 +656,12 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
             seen.hidden = range.end;
         }
         spans.push(range, rule_of(strength));
-    } else if long {
+        return true;
+    }
+    if long {
         seen.dull = range.end;
     }
+    long
 }
 
 /// Where a bare value ends: at white space, at one of `stops`, or at an escaped newline or quote.

@@ -31,6 +31,10 @@ impl Spans {
         self.0.len()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Span> {
+        self.0.iter()
+    }
+
     pub(crate) fn push(&mut self, range: Range<usize>, rule: u16) {
         if range.start < range.end {
             // Keywords come in rising order and often inside what was just found.

@@ -185,7 +185,7 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         b'[' if last == b']' => return true,
         _ => {}
     }
-    if is_mostly_one(value) {
+    if is_mostly_one(value) || is_shortened(value) {
         return true;
     }
     // Rules of a validator: `required|min:8`.
@@ -204,6 +204,9 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     lower.copy_from_slice(value);
     lower.make_ascii_lowercase();
     let lower = &*lower;
+    if is_said_to_be_hidden(lower) {
+        return true;
+    }
     if lower.len() <= 12 && WORDS.binary_search_by(|word| word.as_bytes().cmp(lower)).is_ok() {
         return true;
     }
@@ -240,6 +243,36 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         && [&b"here"[..], b"token", b"key", b"secret", b"password"]
             .iter()
             .any(|word| contains(lower, word))
+}
+
+/// `**REDACTED**`, `[filtered]`, `(masked)`: what others put in the place of a secret.
+fn is_said_to_be_hidden(lower: &[u8]) -> bool {
+    const WORDS: [&[u8]; 10] = [
+        b"redacted",
+        b"masked",
+        b"hidden",
+        b"filtered",
+        b"removed",
+        b"scrubbed",
+        b"sanitized",
+        b"omitted",
+        b"obfuscated",
+        b"censored",
+    ];
+    let Some(from) = lower.iter().take(8).position(u8::is_ascii_alphabetic) else {
+        return false;
+    };
+    let rest = &lower[from..];
+    let length = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    WORDS.contains(&&rest[..length]) && rest[length..].iter().all(|byte| !byte.is_ascii_alphanumeric())
+}
+
+/// `sk-...f3Qa`, `eyJh…`: a few characters of a value that somebody has shortened.
+fn is_shortened(value: &[u8]) -> bool {
+    let gap = [&b"..."[..], "…".as_bytes()]
+        .iter()
+        .find_map(|dots| memchr::memmem::find(value, dots).map(|at| (at, at + dots.len())));
+    gap.is_some_and(|(from, to)| from <= 12 && value.len() - to <= 6)
 }
 
 /// `****`, `xxxx`, `....`, `----`.
@@ -386,6 +419,7 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
                         && made.letters > made.capitals + 1
                         && written != Written::Stated
                     || made.digits >= 12 && written != Written::Stated
+                    || crate::chance::is_token(head)
                     || made.letters >= 20 && !made.is_plain_words()
                     || made.letters == length && length >= 16 && written == Written::Assigned)
                 && !is_reference(head)
@@ -396,7 +430,9 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
         Strength::Weak => {
             length >= 16
                 && made.spaces == 0
-                && made.digits >= 2
+                && (made.digits >= 2
+                    || length >= 20 && crate::chance::is_drawn(head)
+                    || length >= 20 && made.digits > 0 && made.capitals > 0 && head.ends_with(b"="))
                 && made.letters >= 4
                 && !is_reference(head)
                 && !is_code(head)

@@ -42,9 +42,9 @@ pub(super) const ROWS: &[Rule] = &[
         "discord-webhook-url",
         "https://discord.com/developers/docs/resources/webhook",
         &[
-            r"discord.com/api/webhooks/\K[0-9]{10,}/[A-Za-z0-9_-]{30,}",
-            r"discordapp.com/api/webhooks/\K[0-9]{10,}/[A-Za-z0-9_-]{30,}",
-            r"discord.com/api/v(6|7|8|9|10)/webhooks/\K[0-9]{10,}/[A-Za-z0-9_-]{30,}",
+            r"discord.com/api/webhooks/[0-9]{10,}/\K[A-Za-z0-9_-]{30,}",
+            r"discordapp.com/api/webhooks/[0-9]{10,}/\K[A-Za-z0-9_-]{30,}",
+            r"discord.com/api/v(6|7|8|9|10)/webhooks/[0-9]{10,}/\K[A-Za-z0-9_-]{30,}",
         ],
     ),
     row(

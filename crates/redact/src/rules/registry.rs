@@ -60,7 +60,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "jfrog-api-key",
         "https://jfrog.com/help/r/jfrog-platform-administration-documentation/access-tokens",
-        &[r"AKCp[A-Za-z0-9]{60,}", r"\bcmVmdGtuO[A-Za-z0-9]{40,}"],
+        &[r"AKCp[A-Za-z0-9]{60,}", r"\bcmVmd[A-Za-z0-9]{59,}"],
     ),
     row(
         "clojars-token",

@@ -109,7 +109,7 @@ pub(crate) const FORMATS: &[(&str, &str)] = &[
         "Slack workflow",
         "https://hooks.slack.com/workflows/§T<up:10>/A<up:10>/<dec:18>/<a62:24>",
     ),
-    ("Discord webhook", "https://discord.com/api/webhooks/§<dec:19>/<w64:68>"),
+    ("Discord webhook", "https://discord.com/api/webhooks/<dec:19>/§<w64:68>"),
     ("Telegram bot token", "<dec:10>:AA<w64:33>"),
     ("Telegram address", "https://api.telegram.org/bot§<dec:10>:AA<w64:33>"),
     (

@@ -11,6 +11,8 @@ const LINES: &str = include_str!("adversarial.txt");
 const SECOND: &str = include_str!("adversarial_second.txt");
 const THIRD: &str = include_str!("adversarial_third.txt");
 const FOURTH: &str = include_str!("adversarial_fourth.txt");
+const FIFTH: &str = include_str!("adversarial_fifth.txt");
+const SIXTH: &str = include_str!("adversarial_sixth.txt");
 
 /// What a line may stand behind.
 const PREFIXES: &[&str] = &[
@@ -46,12 +48,23 @@ pub(crate) fn run_third(score: &mut Score) {
     rows(score, &mut Dice::new(15), THIRD);
 }
 
-/// And a last, short time.
+/// And a short time.
 pub(crate) fn run_fourth(score: &mut Score) {
     rows(score, &mut Dice::new(16), FOURTH);
 }
 
-fn rows(score: &mut Score, dice: &mut Dice, lines: &str) {
+/// Lines of somebody who had not seen the redactor.
+pub(crate) fn run_fifth(score: &mut Score) {
+    rows(score, &mut Dice::new(17), FIFTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_sixth(score: &mut Score) {
+    rows(score, &mut Dice::new(18), SIXTH);
+}
+
+/// Lines of this form, each drawn several times.
+pub(crate) fn rows(score: &mut Score, dice: &mut Dice, lines: &str) {
     for row in lines.lines().filter(|row| !row.starts_with('#') && !row.is_empty()) {
         let (group, template) = row.split_once(" | ").expect("a row has a group and a line");
         for _ in 0..5 {

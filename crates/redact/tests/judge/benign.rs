@@ -13,6 +13,7 @@ use crate::verdict::{Failure, shared, short};
 const LINES: &str = include_str!("benign.txt");
 const SECOND: &str = include_str!("benign_second.txt");
 const THIRD: &str = include_str!("benign_third.txt");
+const FOURTH: &str = include_str!("benign_fourth.txt");
 
 /// What is changed among so many lines.
 #[derive(Default)]
@@ -56,9 +57,16 @@ impl Benign {
 
 /// Lines from lists, drawn several times where they hold something to draw, also behind what tools put before a line.
 pub(crate) fn from_lists(benign: &mut Benign) {
+    let mut dice = lists(benign, &[LINES, SECOND, THIRD, FOURTH]);
+    blocks(benign, &mut dice);
+    common_values(benign);
+}
+
+/// The lines of some lists, each in a stream of its own and all in one.
+pub(crate) fn lists(benign: &mut Benign, lists: &[&'static str]) -> Dice {
     let mut dice = Dice::new(6);
     let mut seen = BTreeSet::new();
-    for template in templates() {
+    for template in templates(lists) {
         let times = if template.contains('⟦') { 6 } else { 1 };
         for _ in 0..times {
             seen.insert((drawn(&mut dice, template), template));
@@ -79,18 +87,17 @@ pub(crate) fn from_lists(benign: &mut Benign) {
     }
     // All in one stream as well: nothing may depend on what came before, public keys and certificates included.
     let mut scrubber = shared().scrubber();
-    for template in templates() {
+    for template in templates(lists) {
         let line = drawn(&mut dice, template);
         benign.check(&format!("one stream: {template}"), &mut scrubber, &line);
     }
-    blocks(benign, &mut dice);
-    common_values(benign);
+    dice
 }
 
-fn templates() -> impl Iterator<Item = &'static str> {
-    [LINES, SECOND, THIRD]
-        .into_iter()
-        .flat_map(str::lines)
+fn templates(lists: &[&'static str]) -> impl Iterator<Item = &'static str> {
+    lists
+        .iter()
+        .flat_map(|list| list.lines())
         .filter(|line| !line.starts_with("# ") && !line.starts_with("## "))
 }
 

@@ -146,6 +146,10 @@ impl Dice {
         match part {
             "uuid" => return self.uuid(),
             "jwt" => return self.jwt(),
+            words if words.contains('|') => {
+                let words: Vec<&str> = words.split('|').collect();
+                return self.pick(&words).to_owned();
+            }
             _ => {}
         }
         let (class, length) = part.split_once(':').expect("a part has a class and a length");

@@ -84,13 +84,24 @@ pub(crate) fn rows(table: &'static str) -> impl Iterator<Item = [&'static str; 3
 }
 
 pub(crate) const FORMATS: &str = include_str!("formats.txt");
+const SECOND: &str = include_str!("formats_second.txt");
+const NAMED_SECOND: &str = include_str!("named_second.txt");
 pub(crate) const NAMED: &str = include_str!("named.txt");
 
 const INSTANCES: usize = 5;
 
 pub(crate) fn run(score: &mut Score) {
-    let mut dice = Dice::new(1);
-    for [id, words, template] in rows(FORMATS) {
+    table(score, &mut Dice::new(1), FORMATS);
+}
+
+/// Formats of somebody who had not seen the redactor.
+pub(crate) fn run_second(score: &mut Score) {
+    table(score, &mut Dice::new(7), SECOND);
+}
+
+/// Every format of a table in every place.
+pub(crate) fn table(score: &mut Score, dice: &mut Dice, formats: &'static str) {
+    for [id, words, template] in rows(formats) {
         for _ in 0..INSTANCES {
             for (place, line) in PLACES {
                 let drawn = dice.draw(template);
@@ -104,8 +115,13 @@ pub(crate) fn run(score: &mut Score) {
 }
 
 pub(crate) fn run_named(score: &mut Score) {
-    let mut dice = Dice::new(2);
-    for [id, name, template] in rows(NAMED) {
+    names(score, &mut Dice::new(2), NAMED);
+    names(score, &mut Dice::new(8), NAMED_SECOND);
+}
+
+/// Every value of a table beside its name.
+pub(crate) fn names(score: &mut Score, dice: &mut Dice, named: &'static str) {
+    for [id, name, template] in rows(named) {
         for _ in 0..3 {
             for (place, line) in NAMED_PLACES {
                 // A name with a dot or a dash is no variable of a shell.

@@ -37,6 +37,12 @@ const GOALS: &[Goal] = &[
         held: 0.995,
     },
     Goal {
+        name: "formats, second",
+        run: formats::run_second,
+        recall: 0.995,
+        held: 0.995,
+    },
+    Goal {
         name: "formats known by name",
         run: formats::run_named,
         recall: 0.995,
@@ -64,13 +70,25 @@ const GOALS: &[Goal] = &[
         name: "adversarial, third",
         run: adversarial::run_third,
         recall: 0.99,
-        held: 0.98,
+        held: 0.99,
     },
     Goal {
         name: "adversarial, fourth",
         run: adversarial::run_fourth,
         recall: 0.99,
-        held: 0.98,
+        held: 0.99,
+    },
+    Goal {
+        name: "adversarial, fifth",
+        run: adversarial::run_fifth,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
+        name: "adversarial, sixth",
+        run: adversarial::run_sixth,
+        recall: 0.99,
+        held: 0.99,
     },
     Goal {
         name: "known values",

@@ -1,0 +1,244 @@
+//! What stands further on behind a name that nothing joins to a value: `fill_in 'Password', with: '…'`,
+//! `initial password for user admin is …`, `expect(token).toBe('…')`, `credentials ci / …`.
+//!
+//! No grammar says here what the value is, so it must say so itself: only a word drawn by chance is taken for one.
+
+use std::ops::Range;
+
+use crate::chance;
+use crate::name;
+use crate::value::Strength;
+
+/// How far behind a name a value may stand.
+const REACH: usize = 120;
+/// How many words may stand between.
+const WORDS: usize = 12;
+
+/// Up to where the words behind names were looked at in vain, so that a line of nothing but names is read once.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Seen {
+    passwords: usize,
+    tokens: usize,
+}
+
+/// The first word behind `from` that is drawn by chance.
+pub(crate) fn find(text: &[u8], from: usize, strength: Strength, seen: &mut Seen) -> Option<Range<usize>> {
+    let end = text.len().min(from + REACH);
+    let seen = match strength {
+        Strength::Password => &mut seen.passwords,
+        _ => &mut seen.tokens,
+    };
+    let mut at = from.max(*seen).min(end);
+    for _ in 0..WORDS {
+        while at < end && is_between(text[at]) {
+            // A statement of code ends; a sentence goes on.
+            if text[at] == b'\n' || text[at] == b';' && !matches!(text.get(at + 1..at + 3), Some([b' ', b'a'..=b'z'])) {
+                return None;
+            }
+            at += 1;
+        }
+        if at >= end {
+            break;
+        }
+        let length = text[at..]
+            .iter()
+            .take(512)
+            .take_while(|byte| !is_between(**byte))
+            .count();
+        let word = trimmed(text, at..at + length);
+        at += length;
+        *seen = at;
+        if let Some(value) = value_in(text, word, strength, from) {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// What ends a word; `:` and `=` do not, since passwords hold them.
+fn is_between(byte: u8) -> bool {
+    // What is written in another script stands beside a value without a space.
+    byte.is_ascii_whitespace()
+        || !byte.is_ascii()
+        || matches!(
+            byte,
+            b'"' | b'\'' | b'`' | b',' | b';' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' | b'|'
+        )
+}
+
+/// A word without the signs of a sentence behind it.
+fn trimmed(text: &[u8], mut word: Range<usize>) -> Range<usize> {
+    while word.start < word.end && matches!(text[word.end - 1], b'.' | b':' | b'!' | b'?' | b'\\') {
+        word.end -= 1;
+    }
+    while word.start < word.end && matches!(text[word.start], b'.' | b':' | b'=' | b'\\') {
+        word.start += 1;
+    }
+    word
+}
+
+/// The value that a word is, or that it holds behind the name of a user: `ci:…`.
+fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) -> Option<Range<usize>> {
+    let value = &text[word.clone()];
+    // What is escaped is looked at again without its escapes.
+    if is_named_else(text, word.start, from) || is_escaped(value) {
+        return None;
+    }
+    if strength == Strength::Password {
+        let halves = value.iter().take(32).position(|byte| matches!(byte, b':' | b'='));
+        if let Some(sign) = halves
+            && value[..sign]
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+            && sign > 0
+            && !value[sign + 1..].starts_with(b"//")
+        {
+            let second = word.start + sign + 1..word.end;
+            let user = value[sign] == b':' || is_plain(&value[..sign]);
+            if user && chance::is_drawn(&text[second.clone()]) {
+                return Some(second);
+            }
+        }
+        return (chance::is_drawn(value) && !value.contains(&b'=')).then_some(word);
+    }
+    let lead = text[from..word.start].trim_ascii_end();
+    let joined = matches!(lead.last(), Some(b':' | b'=' | b'"' | b'\'' | b'`'))
+        || [&b" is"[..], b" to", b" was", b" as", b" with"]
+            .iter()
+            .any(|word| lead.ends_with(word));
+    let flagged = lead
+        .rsplit(|byte| *byte == b' ')
+        .next()
+        .is_some_and(|word| word.starts_with(b"-"));
+    // `enable secret …`
+    let next = matches!(lead, b"" | b",") && matches!(text[from], b' ' | b',') && value.len() >= 10;
+    ((joined || flagged) && chance::is_token(value) || next && chance::is_drawn(value)).then_some(word)
+}
+
+/// `assertEquals("…", user.getPassword())`, `with … as password`: a word drawn by chance just before a name.
+pub(crate) fn before(text: &[u8], start: usize, strength: Strength) -> Option<Range<usize>> {
+    let floor = start.saturating_sub(REACH);
+    let owner = text[floor..start]
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'>'))
+        .count();
+    let lead = text[floor..start - owner].trim_ascii_end();
+    let lead = match lead.strip_suffix(b",") {
+        Some(lead) => lead,
+        None => lead.strip_suffix(b" as").or_else(|| lead.strip_suffix(b" as the"))?,
+    };
+    let lead = lead.trim_ascii_end();
+    let lead = match lead.last() {
+        Some(b'"' | b'\'' | b'`') => &lead[..lead.len() - 1],
+        _ => lead,
+    };
+    let length = lead.iter().rev().take_while(|byte| !is_between(**byte)).count();
+    let end = floor + lead.len();
+    let value = &text[end - length..end];
+    let drawn = match strength {
+        Strength::Password => chance::is_drawn(value),
+        _ => chance::is_token(value),
+    };
+    drawn.then_some(end - length..end)
+}
+
+/// Whether signs that join names and values are written as escapes in a word.
+fn is_escaped(word: &[u8]) -> bool {
+    let percent = |three: &[u8]| {
+        [
+            &b"%22"[..],
+            b"%27",
+            b"%3a",
+            b"%3d",
+            b"%26",
+            b"%2c",
+            b"%7b",
+            b"%7d",
+            b"%20",
+        ]
+        .iter()
+        .any(|sign| three.eq_ignore_ascii_case(sign))
+    };
+    word.windows(3).any(percent) || memchr::memmem::find(word, b"\\u00").is_some()
+}
+
+/// Whether a key of its own stands before a word, which says that it is something else: `requestId: …`, `etag="…"`.
+fn is_named_else(text: &[u8], at: usize, from: usize) -> bool {
+    const IDS: [&[u8]; 34] = [
+        b"id",
+        b"ids",
+        b"uid",
+        b"hash",
+        b"sha",
+        b"sha1",
+        b"sha256",
+        b"digest",
+        b"commit",
+        b"etag",
+        b"version",
+        b"build",
+        b"trace",
+        b"span",
+        b"request",
+        b"nonce",
+        b"fingerprint",
+        b"checksum",
+        b"integrity",
+        b"file",
+        b"path",
+        b"url",
+        b"uri",
+        b"ref",
+        b"revision",
+        b"tag",
+        b"name",
+        b"src",
+        b"href",
+        b"cursor",
+        b"image",
+        b"chunk",
+        b"instance",
+        b"pod",
+    ];
+    const PLAIN: [&[u8]; 11] = [
+        b"value", b"with", b"text", b"is", b"to", b"was", b"data", b"be", b"as", b"given", b"default",
+    ];
+    let unquoted = |lead: &'_ [u8]| lead.len() - usize::from(matches!(lead.last(), Some(b'"' | b'\'' | b'`')));
+    let lead = text[from..at].trim_ascii_end();
+    let lead = lead[..unquoted(lead)].trim_ascii_end();
+    let (lead, assigned) = match lead.split_last() {
+        Some((b':', lead)) => (lead, false),
+        Some((b'=', lead)) => (lead, true),
+        _ => return false,
+    };
+    let lead = &lead[..unquoted(lead)];
+    let word = lead
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+        .count();
+    let key = &lead[lead.len() - word..];
+    if assigned {
+        let plain = PLAIN.iter().any(|known| key.eq_ignore_ascii_case(known));
+        return !key.is_empty() && !plain && !is_plain(key);
+    }
+    let last = name::last_word(key);
+    IDS.iter().any(|known| last.eq_ignore_ascii_case(known))
+}
+
+/// Whether a word names a user or a password rather than something else.
+fn is_plain(key: &[u8]) -> bool {
+    const KEYS: [&[u8]; 9] = [
+        b"pass",
+        b"pw",
+        b"pwd",
+        b"user",
+        b"login",
+        b"p",
+        b"credentials",
+        b"creds",
+        b"admin",
+    ];
+    KEYS.iter().any(|known| key.eq_ignore_ascii_case(known)) || name::strength(key).is_some()
+}
