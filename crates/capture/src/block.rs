@@ -29,12 +29,16 @@ pub(crate) fn plain_lines(bytes: &[u8]) -> &str {
 
 /// Where the first control character is, other than a newline.
 fn controls_from(bytes: &[u8]) -> usize {
-    let is_control = |byte: u8| (byte < 0x20) & (byte != b'\n') | (byte == 0x7f);
+    let is_control = |byte: u8| u8::from(byte < 0x20) & u8::from(byte != b'\n') | u8::from(byte == 0x7f);
     let mut from = 0;
     for stride in bytes.chunks(STRIDE) {
         // Without an early exit per byte the compiler makes this one vector loop.
-        if stride.iter().fold(false, |odd, &byte| odd | is_control(byte)) {
-            let inside = stride.iter().position(|&byte| is_control(byte));
+        let mut odd = 0;
+        for &byte in stride {
+            odd |= is_control(byte);
+        }
+        if odd != 0 {
+            let inside = stride.iter().position(|&byte| is_control(byte) != 0);
             return from + inside.unwrap_or(stride.len());
         }
         from += stride.len();
@@ -42,14 +46,30 @@ fn controls_from(bytes: &[u8]) -> usize {
     from
 }
 
-/// Whether a text may hold a [hidden](is_hidden) character, told by the first bytes of such: never false when it does.
+/// Whether a text may hold a [hidden](is_hidden) character, told by the bytes of such: never false when it does. Without an
+/// early exit and without branches the compiler makes vector loops of it.
 pub(crate) fn may_hide(text: &[u8]) -> bool {
-    let first = |byte: u8| (byte == 0xc2) | (byte == 0xd8) | (byte == 0xe1) | (byte == 0xef) | (byte == 0xf3);
-    let alone = text.iter().fold(false, |odd, &byte| odd | first(byte));
-    let next = text.get(1..).unwrap_or_default();
-    // U+2000 to U+207F, among box drawing and dingbats with the same first byte.
-    let pairs = text.iter().zip(next);
-    alone | pairs.fold(false, |odd, (&byte, &next)| odd | ((byte == 0xe2) & (next < 0x82)))
+    if text.is_ascii() {
+        return false;
+    }
+    let is = |a: u8, b: u8| u8::from(a == b);
+    let within = |a: u8, from: u8, to: u8| u8::from(a.wrapping_sub(from) <= to - from);
+    let seconds = &text[1..];
+    let thirds = seconds.get(1..).unwrap_or_default();
+    let mut odd = 0;
+    // U+0080 to U+009F and U+00AD; U+061C; what begins as U+180E and as U+E0000 does.
+    for (&first, &second) in text.iter().zip(seconds) {
+        odd |= is(first, 0xc2) & (within(second, 0x80, 0x9f) | is(second, 0xad));
+        odd |= is(first, 0xd8) & is(second, 0x9c) | is(first, 0xe1) & is(second, 0xa0) | is(first, 0xf3) & is(second, 0xa0);
+    }
+    // U+200B, U+200E, U+200F, U+2028 to U+202E; U+2060 to U+206F; U+FEFF; U+FFF9 to U+FFFB.
+    for ((&first, &second), &third) in text.iter().zip(seconds).zip(thirds) {
+        let (e2, ef) = (is(first, 0xe2), is(first, 0xef));
+        let marks = is(third, 0x8b) | within(third, 0x8e, 0x8f) | within(third, 0xa8, 0xae);
+        odd |= e2 & (is(second, 0x80) & marks | is(second, 0x81) & within(third, 0xa0, 0xaf));
+        odd |= ef & (is(second, 0xbb) & is(third, 0xbf) | is(second, 0xbf) & within(third, 0xb9, 0xbb));
+    }
+    odd != 0
 }
 
 #[cfg(test)]
@@ -90,7 +110,7 @@ mod tests {
             assert!(may_hide(format!("a{c}b").as_bytes()), "U+{code:04X}");
             assert!(may_hide(c.encode_utf8(&mut [0; 4]).as_bytes()), "U+{code:04X}");
         }
-        for plain in ["", "a", "│ ✓ ━━━ 日本 é", "\u{2588}\u{2500}"] {
+        for plain in ["", "a", "│ ✓ ━━━ 日本 é", "it’s… – ⚠\u{fe0f} 👩\u{200d}💻 “so”", "\u{2588}\u{2500}"] {
             assert!(!may_hide(plain.as_bytes()), "{plain}");
         }
     }

@@ -186,7 +186,8 @@ fn by_beginning(text: &str, first: u8) -> Option<Class> {
 
 /// Whether a line speaks of a failure, or of something a person has to decide.
 fn is_serious(text: &str) -> bool {
-    const WORDS: [&str; 10] = [
+    /// What words begin with that are grave.
+    const BEGINNINGS: [&str; 10] = [
         "npm error",
         "npm err!",
         "eresolve",
@@ -198,10 +199,25 @@ fn is_serious(text: &str) -> bool {
         "vulnerabilit",
         "fatal",
     ];
-    let lower = text.to_ascii_lowercase();
-    WORDS.iter().any(|word| lower.contains(word))
-        // "errors: 0" in a progress display is no failure, but it is rarer than a failure is grave.
-        || lower.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| matches!(word, "error" | "errors" | "err" | "failed" | "fail" | "failure"))
+    /// Whole words. "errors: 0" in a progress display is no failure, but it is rarer than a failure is grave.
+    const WORDS: [&str; 6] = ["error", "errors", "err", "failed", "fail", "failure"];
+
+    let text = text.as_bytes();
+    let mut at = 0;
+    while let Some(word) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let length = word.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        if length >= 3 && matches!(word[0] | 0x20, b'n' | b'e' | b'i' | b'p' | b'v' | b'f') {
+            let begins = |beginning: &&str| {
+                word.get(..beginning.len())
+                    .is_some_and(|begin| begin.eq_ignore_ascii_case(beginning.as_bytes()))
+            };
+            if BEGINNINGS.iter().any(|known| begins(&known)) || WORDS.iter().any(|known| known.len() == length && begins(&known)) {
+                return true;
+            }
+        }
+        at += length.max(1);
+    }
+    false
 }
 
 fn deprecated(text: &str, first: u8) -> Option<Class> {

@@ -111,18 +111,21 @@ impl Screen {
 
     /// The same; lines that are just what they say may come many at a time.
     pub(crate) fn push_blocks(&mut self, mut bytes: &[u8], emit: &mut impl FnMut(Piece<'_>)) {
-        /// How many lines are taken one by one after one that was not plain: others like it are often near.
-        const SINGLY: u32 = 4;
-        let mut singly = 0;
+        /// How many lines are taken one by one, at least and at most, after one that was not plain: others like it are often
+        /// near, and looking ahead in vain costs as much as a line.
+        const SINGLY: (u32, u32) = (2, 64);
+        let (mut singly, mut next) = (0, SINGLY.0);
         loop {
             if singly == 0 && self.is_fresh() {
                 let lines = plain_lines(bytes);
                 if !lines.is_empty() {
                     emit(Piece::Lines(lines));
                     bytes = &bytes[lines.len()..];
+                    next = SINGLY.0;
                     continue;
                 }
-                singly = SINGLY;
+                singly = next;
+                next = (2 * next).min(SINGLY.1);
             }
             let Some(at) = memchr::memchr(b'\n', bytes) else { break };
             self.line(&bytes[..at], &mut |line| emit(Piece::Line(line)));

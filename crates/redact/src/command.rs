@@ -1,5 +1,7 @@
 //! Programs that take a secret as an argument without a name that says so: `mysql -pSECRET`, `curl -u user:SECRET`.
 
+use std::sync::LazyLock;
+
 use crate::address;
 use crate::argv;
 use crate::hashed;
@@ -469,9 +471,64 @@ impl Default for Seen {
     }
 }
 
-/// Reports the argument of the program whose name, by its place in [`KEYWORDS`], is at `at`.
-pub(crate) fn find(text: &[u8], at: usize, keyword: u16, seen: &mut Seen, spans: &mut Spans) {
-    let kind = KEYWORDS[usize::from(keyword)].1;
+/// The rows of the table that begin with one keyword.
+struct Program {
+    literal: &'static str,
+    /// What it takes behind flags, each with its place in [`KEYWORDS`].
+    flags: Vec<(usize, &'static [u8], Kind)>,
+    /// Its other rows.
+    others: Vec<Kind>,
+}
+
+/// The table by keyword, so that a program which takes a secret in many ways is met once.
+static PROGRAMS: LazyLock<Vec<Program>> = LazyLock::new(|| {
+    let mut programs: Vec<Program> = Vec::new();
+    for (index, (literal, kind)) in KEYWORDS.iter().enumerate() {
+        let known = programs.iter().position(|program| program.literal == *literal);
+        let at = known.unwrap_or(programs.len());
+        if known.is_none() {
+            programs.push(Program {
+                literal,
+                flags: Vec::new(),
+                others: Vec::new(),
+            });
+        }
+        match kind {
+            Kind::Glued(flag)
+            | Kind::Cookies(flag)
+            | Kind::Next(flag)
+            | Kind::User(flag)
+            | Kind::Comma(flag)
+            | Kind::Percent(flag) => programs[at].flags.push((index, flag.as_bytes(), *kind)),
+            other => programs[at].others.push(*other),
+        }
+    }
+    debug_assert!(programs.iter().all(|program| program.flags.len() <= MOST_FLAGS));
+    programs
+});
+
+/// The keywords, each once, in the order of their numbers.
+pub(crate) fn keywords() -> impl Iterator<Item = &'static str> {
+    PROGRAMS.iter().map(|program| program.literal)
+}
+
+/// Reports the arguments of the program whose name, by its number in [`keywords`], is at `at`.
+pub(crate) fn find(text: &[u8], at: usize, program: u16, seen: &mut Seen, spans: &mut Spans) {
+    let program = &PROGRAMS[usize::from(program)];
+    for kind in &program.others {
+        one(text, at, *kind, seen, spans);
+    }
+    if !program.flags.is_empty() && !ends_a_word(text, at) {
+        behind_flags(text, at, &program.flags, seen, spans);
+    }
+}
+
+/// Whether what stands at `at` is the end of a longer word.
+fn ends_a_word(text: &[u8], at: usize) -> bool {
+    at > 0 && (text[at - 1].is_ascii_alphanumeric() || text[at - 1] == b'_')
+}
+
+fn one(text: &[u8], at: usize, kind: Kind, seen: &mut Seen, spans: &mut Spans) {
     match kind {
         Kind::BesideUser => return login::beside_user(text, at, &mut seen.login, spans),
         Kind::Halves(length) => return login::halves(text, at + length, spans),
@@ -505,13 +562,10 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u16, seen: &mut Seen, spans:
         Kind::Literal(length) => return login::entry(text, at + length, spans),
         _ => {}
     }
-    if at > 0
-        && (text[at - 1].is_ascii_alphanumeric() || text[at - 1] == b'_')
-        && !matches!(kind, Kind::Here(_) | Kind::Echoed)
-    {
+    if ends_a_word(text, at) && !matches!(kind, Kind::Here(_) | Kind::Echoed) {
         return;
     }
-    let flag = match kind {
+    match kind {
         Kind::Here(length) => return report(text, at + length, spans),
         Kind::Second(length) => return nth(text, at + length, 1, spans),
         Kind::Third(length) => return nth(text, at + length, 2, spans),
@@ -534,65 +588,89 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u16, seen: &mut Seen, spans:
             }
             return;
         }
-        Kind::BesideUser
-        | Kind::Halves(_)
-        | Kind::Called(_)
-        | Kind::Hashed(_)
-        | Kind::PasswordFile
-        | Kind::Worded(_)
-        | Kind::Parted(_)
-        | Kind::Identified(_)
-        | Kind::Repository(_)
-        | Kind::Equated
-        | Kind::Refused(_)
-        | Kind::Section(_)
-        | Kind::Argv
-        | Kind::Among(_)
-        | Kind::Flagged(_)
-        | Kind::Literal(_)
-        | Kind::Segment(_) => return,
-        Kind::Echoed => return echoed(text, at + usize::from(text[at] == b'|'), spans),
-        Kind::Glued(flag)
-        | Kind::Cookies(flag)
-        | Kind::Next(flag)
-        | Kind::User(flag)
-        | Kind::Comma(flag)
-        | Kind::Percent(flag) => flag.as_bytes(),
-    };
+        Kind::Echoed => echoed(text, at + usize::from(text[at] == b'|'), spans),
+        // Those are done, or belong to the flags.
+        _ => {}
+    }
+}
+
+/// Reports what stands behind the flags of a program, each at its first place. All are looked for on one way along the words.
+fn behind_flags(
+    text: &[u8],
+    at: usize,
+    flags: &[(usize, &'static [u8], Kind)],
+    seen: &mut Seen,
+    spans: &mut Spans,
+) {
     let end = text.len().min(at + REACH);
-    let vain = &mut seen.vain[usize::from(keyword)];
-    let mut from = at.max(vain.saturating_sub(1) as usize).min(end);
-    while let Some(found) = memchr::memchr(b' ', &text[from..end]) {
+    // From where on each is still looked for: where it was looked for in vain before, it need not be again, and once it was
+    // met it is not looked for at all.
+    let mut begins = [end; MOST_FLAGS];
+    for (begin, (index, ..)) in begins.iter_mut().zip(flags) {
+        *begin = at.max(seen.vain[*index].saturating_sub(1) as usize).min(end);
+    }
+    let begins = &mut begins[..flags.len()];
+    let mut met = 0u32;
+    let mut from = begins.iter().copied().min().unwrap_or(end);
+    while from < end
+        && let Some(found) = memchr::memchr(b' ', &text[from..end])
+    {
         from += found + 1;
-        if !text[from..].starts_with(flag) {
-            continue;
+        let Some((first, rest)) = text[from..].split_first() else {
+            break;
+        };
+        let before = met;
+        for (number, (_, flag, kind)) in flags.iter().enumerate() {
+            // Most words are told from a flag by their first two bytes.
+            if flag[0] == *first
+                && flag.get(1).is_none_or(|second| rest.first() == Some(second))
+                && from > begins[number]
+                && text[from..].starts_with(flag)
+                && argument(text, from + flag.len(), *kind, spans)
+            {
+                met |= 1 << number;
+                begins[number] = end;
+            }
         }
-        let after = from + flag.len();
-        match (kind, text.get(after)) {
-            (Kind::Glued(_), Some(byte)) if !byte.is_ascii_whitespace() => return report(text, after, spans),
-            (Kind::Cookies(_), Some(b' ' | b'=')) => {
-                let (word, stop) = word_at(text, after + 1);
-                return header::cookies(text, word, stop, spans);
-            }
-            (Kind::Next(_), Some(b' ' | b'=')) => return report(text, after + 1, spans),
-            (Kind::User(_) | Kind::Comma(_) | Kind::Percent(_), Some(byte)) => {
-                let separator = match kind {
-                    Kind::User(_) => b':',
-                    Kind::Comma(_) => b',',
-                    _ => b'%',
-                };
-                let word = if matches!(byte, b' ' | b'=') { after + 1 } else { after };
-                let (word, stop) = word_at(text, word);
-                if let Some(colon) = text[word..stop].iter().position(|byte| *byte == separator) {
-                    return push(text, word + colon + 1, stop, spans);
-                }
-                return;
-            }
-            _ => {}
+        if met != before {
+            from = begins.iter().copied().min().unwrap_or(end).max(from);
         }
     }
-    // A line is far shorter than that; were it not, its end would be read again.
-    *vain = u32::try_from(end).unwrap_or(0);
+    for (number, (index, ..)) in flags.iter().enumerate() {
+        if met >> number & 1 == 0 {
+            // A line is far shorter than that; were it not, its end would be read again.
+            seen.vain[*index] = u32::try_from(end).unwrap_or(0);
+        }
+    }
+}
+
+/// The most flags of one program.
+const MOST_FLAGS: usize = 16;
+
+/// Reports what a flag that ends at `after` takes. False when the flag only begins as this one does.
+fn argument(text: &[u8], after: usize, kind: Kind, spans: &mut Spans) -> bool {
+    match (kind, text.get(after)) {
+        (Kind::Glued(_), Some(byte)) if !byte.is_ascii_whitespace() => report(text, after, spans),
+        (Kind::Cookies(_), Some(b' ' | b'=')) => {
+            let (word, stop) = word_at(text, after + 1);
+            header::cookies(text, word, stop, spans);
+        }
+        (Kind::Next(_), Some(b' ' | b'=')) => report(text, after + 1, spans),
+        (Kind::User(_) | Kind::Comma(_) | Kind::Percent(_), Some(byte)) => {
+            let separator = match kind {
+                Kind::User(_) => b':',
+                Kind::Comma(_) => b',',
+                _ => b'%',
+            };
+            let word = if matches!(byte, b' ' | b'=') { after + 1 } else { after };
+            let (word, stop) = word_at(text, word);
+            if let Some(colon) = text[word..stop].iter().position(|byte| *byte == separator) {
+                push(text, word + colon + 1, stop, spans);
+            }
+        }
+        _ => return false,
+    }
+    true
 }
 
 /// `sqlplus user/SECRET@database`: in the first word behind the program that is no flag and no path.

@@ -184,10 +184,9 @@ impl Engine {
                 .map(|(literal, kind)| folded(literal, header::next(*kind), Means::Header(*kind))),
         );
         keywords.extend(
-            command::KEYWORDS
-                .iter()
+            command::keywords()
                 .zip(0..)
-                .map(|((literal, _), keyword)| folded(literal, "", Means::Command(keyword))),
+                .map(|(literal, program)| folded(literal, "", Means::Command(program))),
         );
         keywords.push(folded("://", "", Means::Address));
         keywords.extend(
@@ -241,13 +240,16 @@ impl Engine {
         self.gate.scan(text, beside, |at, hit| {
             let means = match hit {
                 Hit::Keyword(means) => means,
-                Hit::Beside => return said.beside = true,
+                Hit::Beside => {
+                    said.beside = true;
+                    return 0;
+                }
                 Hit::Escape => {
                     if let Some(at) = view::may_escape(text, at) {
                         said.escaped |= text[at].is_ascii();
                         said.veiled |= !text[at].is_ascii();
                     }
-                    return;
+                    return 0;
                 }
             };
             if !fresh {
@@ -255,6 +257,7 @@ impl Engine {
                 fresh = true;
             }
             self.look(*means, text, at, scratch, spans, &mut said);
+            0
         });
         said
     }
@@ -295,7 +298,7 @@ impl Engine {
         let (mut at_sign, mut spans) = (AtSign::default(), Spans::default());
         self.gate.scan(text, beside, |at, hit| {
             if at < over {
-                return;
+                return over;
             }
             let place = match hit {
                 // Most addresses hold no user, which is told at once.
@@ -320,6 +323,7 @@ impl Engine {
                 marks.push(at);
                 over = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end);
             }
+            over
         });
     }
 

@@ -217,41 +217,40 @@ impl<T> Gate<T> {
 
     /// Calls `found` with the place and meaning of every keyword in the text, with every place at which a keyword of the
     /// gate beside stands, and with every even offset at which, or one byte on, an escape may begin. Roughly in the order of
-    /// their places. A gate beside comes with what is [united](Self::united) of the two.
+    /// their places. What it returns is the place before which nothing more is wanted. A gate beside comes with what is
+    /// [united](Self::united) of the two.
     #[inline]
-    pub(crate) fn scan<U>(&self, text: &[u8], beside: Option<(&Gate<U>, &Pairs)>, mut found: impl FnMut(usize, Hit<'_, T>)) {
-        let each = |at: usize, found: &mut dyn FnMut(usize, Hit<'_, T>)| {
-            self.look(text, at, &mut |at, means| {
-                found(at, Hit::Keyword(means));
-                false
-            });
-        };
-        let _ = match beside {
-            None => self.pairs.pass(text, &mut |at, buckets| {
-                if buckets & ESCAPE != 0 {
-                    found(at, Hit::Escape);
-                }
-                if buckets != ESCAPE {
-                    each(at, &mut found);
-                }
-                false
-            }),
-            Some((gate, united)) => united.pass(text, &mut |at, buckets| {
-                if buckets & ESCAPE != 0 {
-                    found(at, Hit::Escape);
-                }
-                if buckets & APART != 0 {
-                    gate.look(text, at, &mut |at, _| {
-                        found(at, Hit::Beside);
-                        true
-                    });
-                }
-                if buckets & !(APART | ESCAPE) != 0 {
-                    each(at, &mut found);
-                }
-                false
-            }),
-        };
+    pub(crate) fn scan<U>(
+        &self,
+        text: &[u8],
+        beside: Option<(&Gate<U>, &Pairs)>,
+        mut found: impl FnMut(usize, Hit<'_, T>) -> usize,
+    ) {
+        let mut wanted = 0;
+        let pairs = beside.map_or(&self.pairs, |(_, united)| united);
+        pairs.pass(text, &mut |at, buckets| {
+            if at < wanted {
+                return false;
+            }
+            if buckets & ESCAPE != 0 {
+                wanted = found(at, Hit::Escape);
+            }
+            if buckets & APART != 0
+                && let Some((gate, _)) = beside
+            {
+                gate.look(text, at, &mut |at, _| {
+                    wanted = found(at, Hit::Beside);
+                    true
+                });
+            }
+            if buckets & !(APART | ESCAPE) != 0 {
+                self.look(text, at, &mut |at, means| {
+                    wanted = found(at, Hit::Keyword(means));
+                    false
+                });
+            }
+            false
+        });
     }
 
     /// Reports the keywords that hold the gram that stands at `at`, until `found` says that it has seen enough.
@@ -404,10 +403,13 @@ mod tests {
             let expected = every_place(&keywords, text);
             let all_of = |gate: &Gate<usize>, beside: Option<(&Gate<usize>, &Pairs)>| {
                 let (mut mine, mut others, mut escapes) = (Vec::new(), false, Vec::new());
-                gate.scan(text, beside, |at, hit| match hit {
-                    Hit::Keyword(means) => mine.push((at, *means)),
-                    Hit::Beside => others = true,
-                    Hit::Escape => escapes.push(at),
+                gate.scan(text, beside, |at, hit| {
+                    match hit {
+                        Hit::Keyword(means) => mine.push((at, *means)),
+                        Hit::Beside => others = true,
+                        Hit::Escape => escapes.push(at),
+                    }
+                    0
                 });
                 (mine, others, escapes)
             };

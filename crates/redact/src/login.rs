@@ -61,15 +61,21 @@ fn flags(
             break;
         }
         at += space + 1;
+        // Every flag begins with one of these.
+        let rest = &text[at..];
+        if !matches!(rest.first(), Some(b'-' | b'/' | b'<')) {
+            continue;
+        }
         // Whatever the flag is called, a value drawn by chance beside a user is its password.
         if let Some(value) = behind_flag(text, at).and_then(|word| drawn_of(text, word)) {
             spans.push(value, rules::COMMAND_LINE);
             continue;
         }
-        let Some(flag) = flags
-            .iter()
-            .find(|flag| text[at..].starts_with(flag) && matches!(text.get(at + flag.len()), Some(b' ' | b'=')))
-        else {
+        let ends = |byte: &u8| matches!(byte, b' ' | b'=');
+        let Some(length) = rest.iter().take(8).position(ends) else {
+            continue;
+        };
+        let Some(flag) = flags.iter().find(|flag| **flag == &rest[..length]) else {
             continue;
         };
         let range = word_at(text, at + flag.len() + 1);

@@ -7,15 +7,20 @@
 //!
 //! How many chance hits there are depends on which grams share a bucket: each goes where it makes the fewest likely.
 
+use std::ops::Range;
+
 use crate::typical;
 
 const ALL: usize = 1 << 16;
 
-/// How many buckets a set of grams is spread over; one of the two left is for the set it is united with.
-const BUCKETS: u32 = 30;
+/// The buckets that a set of grams is spread over.
+const BUCKETS: Range<u32> = 0..28;
 
-/// The bucket of the set that another is united with.
-pub(crate) const APART: u32 = 1 << BUCKETS;
+/// The buckets of the set that another is united with.
+const APART_BUCKETS: Range<u32> = BUCKETS.end..31;
+
+/// The same as a mask.
+pub(crate) const APART: u32 = (1 << APART_BUCKETS.end) - (1 << APART_BUCKETS.start);
 
 /// The bucket that every pair with one of [`ESCAPES`] begins and any pair ends, so that the pass tells of them on its way.
 pub(crate) const ESCAPE: u32 = 1 << 31;
@@ -62,7 +67,7 @@ impl Pairs {
         self.0[index(pair)] & part.mask(1 << bucket) != 0
     }
 
-    /// The table for a large set of grams, each in the bucket where it makes the fewest chance hits likely.
+    /// The table for a set of grams.
     pub(crate) fn spread(grams: &[Gram]) -> Self {
         let mut pairs = Self::empty();
         for first in 0..=u8::MAX {
@@ -73,7 +78,20 @@ impl Pairs {
                 }
             }
         }
-        let mut weights = [(0u64, 0u64); BUCKETS as usize];
+        pairs.place(grams, BUCKETS);
+        pairs
+    }
+
+    /// The table for a set of grams that is to be united with another.
+    pub(crate) fn apart(grams: &[Gram]) -> Self {
+        let mut pairs = Self::empty();
+        pairs.place(grams, APART_BUCKETS);
+        pairs
+    }
+
+    /// Puts each gram into the bucket where it makes the fewest chance hits likely.
+    fn place(&mut self, grams: &[Gram], buckets: Range<u32>) {
+        let mut weights = [(0u64, 0u64); 32];
         // What is met most is placed first, while every bucket still has room for it.
         let met =
             |places: &[Vec<u8>]| -> u64 { each(places).map(|[first, second]| typical::pair(first, second)).sum() };
@@ -86,13 +104,14 @@ impl Pairs {
             let added = |bucket: u32| {
                 let weight = |part: Part, gram: &[Vec<u8>]| -> u64 {
                     each(gram)
-                        .filter(|pair| !pairs.has(*pair, part, bucket))
+                        .filter(|pair| !self.has(*pair, part, bucket))
                         .map(|[first, second]| typical::pair(first, second))
                         .sum()
                 };
                 (weight(Part::Begins, &gram[..2]), weight(Part::Ends, &gram[2..]))
             };
-            let (bucket, (first, second)) = (0..BUCKETS)
+            let (bucket, (first, second)) = buckets
+                .clone()
                 .map(|bucket| (bucket, added(bucket)))
                 .min_by_key(|(bucket, (first, second))| {
                     let (old_first, old_second) = weights[*bucket as usize];
@@ -101,18 +120,8 @@ impl Pairs {
                 .expect("there are buckets");
             weights[bucket as usize].0 += first;
             weights[bucket as usize].1 += second;
-            pairs.put(gram, bucket);
+            self.put(gram, bucket);
         }
-        pairs
-    }
-
-    /// The table for a set of grams that is to be united with another.
-    pub(crate) fn apart(grams: &[Gram]) -> Self {
-        let mut pairs = Self::empty();
-        for gram in grams {
-            pairs.put(gram, BUCKETS);
-        }
-        pairs
     }
 
     fn put(&mut self, gram: &Gram, bucket: u32) {
