@@ -60,7 +60,9 @@ pub(crate) fn may_hide(text: &[u8]) -> bool {
     // U+0080 to U+009F and U+00AD; U+061C; what begins as U+180E and as U+E0000 does.
     for (&first, &second) in text.iter().zip(seconds) {
         odd |= is(first, 0xc2) & (within(second, 0x80, 0x9f) | is(second, 0xad));
-        odd |= is(first, 0xd8) & is(second, 0x9c) | is(first, 0xe1) & is(second, 0xa0) | is(first, 0xf3) & is(second, 0xa0);
+        odd |= is(first, 0xd8) & is(second, 0x9c)
+            | is(first, 0xe1) & is(second, 0xa0)
+            | is(first, 0xf3) & is(second, 0xa0);
     }
     // U+200B, U+200E, U+200F, U+2028 to U+202E; U+2060 to U+206F; U+FEFF; U+FFF9 to U+FFFB.
     for ((&first, &second), &third) in text.iter().zip(seconds).zip(thirds) {
@@ -86,7 +88,10 @@ mod tests {
             (b"one\n\x1b[31mtwo\n", "one\n"),
             (b"one\ntwo\r\nthree\n", "one\n"),
             (b"one\nt\xffo\nthree\n", "one\n"),
-            ("\u{2713} one\n│ two\nt\u{200b}hree\n".as_bytes(), "\u{2713} one\n│ two\n"),
+            (
+                "\u{2713} one\n│ two\nt\u{200b}hree\n".as_bytes(),
+                "\u{2713} one\n│ two\n",
+            ),
             ("caf\u{e9}\nd\u{85}\n".as_bytes(), "caf\u{e9}\n"),
         ] {
             assert_eq!(plain_lines(bytes), taken, "{:?}", String::from_utf8_lossy(bytes));
@@ -110,7 +115,13 @@ mod tests {
             assert!(may_hide(format!("a{c}b").as_bytes()), "U+{code:04X}");
             assert!(may_hide(c.encode_utf8(&mut [0; 4]).as_bytes()), "U+{code:04X}");
         }
-        for plain in ["", "a", "│ ✓ ━━━ 日本 é", "it’s… – ⚠\u{fe0f} 👩\u{200d}💻 “so”", "\u{2588}\u{2500}"] {
+        for plain in [
+            "",
+            "a",
+            "│ ✓ ━━━ 日本 é",
+            "it’s… – ⚠\u{fe0f} 👩\u{200d}💻 “so”",
+            "\u{2588}\u{2500}",
+        ] {
             assert!(!may_hide(plain.as_bytes()), "{plain}");
         }
     }

@@ -211,7 +211,9 @@ fn is_serious(text: &str) -> bool {
                 word.get(..beginning.len())
                     .is_some_and(|begin| begin.eq_ignore_ascii_case(beginning.as_bytes()))
             };
-            if BEGINNINGS.iter().any(|known| begins(&known)) || WORDS.iter().any(|known| known.len() == length && begins(&known)) {
+            if BEGINNINGS.iter().any(|known| begins(&known))
+                || WORDS.iter().any(|known| known.len() == length && begins(&known))
+            {
                 return true;
             }
         }

@@ -316,7 +316,14 @@ impl Entries {
         out.push(self.line(text, class, cut, scrubbed.masked, now));
     }
 
-    fn line(&self, text: SafeText, class: Option<Class>, cut: Option<u64>, masked: Vec<Masked>, now: Timestamp) -> Recorded {
+    fn line(
+        &self,
+        text: SafeText,
+        class: Option<Class>,
+        cut: Option<u64>,
+        masked: Vec<Masked>,
+        now: Timestamp,
+    ) -> Recorded {
         Recorded {
             ts: now,
             phase: self.phase.clone(),

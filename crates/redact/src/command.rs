@@ -595,13 +595,7 @@ fn one(text: &[u8], at: usize, kind: Kind, seen: &mut Seen, spans: &mut Spans) {
 }
 
 /// Reports what stands behind the flags of a program, each at its first place. All are looked for on one way along the words.
-fn behind_flags(
-    text: &[u8],
-    at: usize,
-    flags: &[(usize, &'static [u8], Kind)],
-    seen: &mut Seen,
-    spans: &mut Spans,
-) {
+fn behind_flags(text: &[u8], at: usize, flags: &[(usize, &'static [u8], Kind)], seen: &mut Seen, spans: &mut Spans) {
     let end = text.len().min(at + REACH);
     // From where on each is still looked for: where it was looked for in vain before, it need not be again, and once it was
     // met it is not looked for at all.

@@ -110,8 +110,8 @@ pub(crate) struct Engine {
     gate: Gate<Means>,
     classes: Classes,
     shapes: Vec<(Shape, u16)>,
-    /// Which of the shapes are about the user in an address, and how long what stands before their `://` is.
-    of_a_user: Vec<(u16, usize)>,
+    /// Which of the shapes are about the user in an address, how long what stands before their `://` is, and its last byte.
+    of_a_user: Vec<(u16, usize, u8)>,
     infos: Vec<Info>,
 }
 
@@ -154,7 +154,8 @@ impl Engine {
                 .unwrap_or_default();
             let number = u16::try_from(at).expect("a few hundred shapes");
             if shape.is_of_a_user() {
-                of_a_user.push((number, literal.len() - "://".len()));
+                let scheme = literal.len() - "://".len();
+                of_a_user.push((number, scheme, literal[scheme - 1]));
                 continue;
             }
             let means = Means::Shape(number);
@@ -235,6 +236,8 @@ impl Engine {
         scratch: &mut Scratch,
         spans: &mut Spans,
     ) -> Found {
+        // A view that was looked at last may have left something open.
+        scratch.names.open = None;
         let mut fresh = false;
         let mut said = Found::default();
         self.gate.scan(text, beside, |at, hit| {
@@ -272,9 +275,11 @@ impl Engine {
                     return;
                 }
                 address::find(text, at, spans);
-                if text[at] == b':' {
-                    for (index, scheme) in &self.of_a_user {
-                        if let Some(at) = at.checked_sub(*scheme) {
+                if text[at] == b':' && at > 0 {
+                    for (index, scheme, last) in &self.of_a_user {
+                        if text[at - 1] == *last
+                            && let Some(at) = at.checked_sub(*scheme)
+                        {
                             self.check(*index, text, at, &mut scratch.runs, spans);
                         }
                     }
@@ -292,7 +297,13 @@ impl Engine {
 
     /// Puts a place of every line of `text` in which [`find`](Self::find) has something to look at into `marks`, in rising
     /// order, at most one for each line. What takes little to judge is judged here, so that a line with an address is none.
-    pub(crate) fn mark(&self, text: &[u8], beside: Option<(&Gate<()>, &Pairs)>, scratch: &mut Scratch, marks: &mut Vec<usize>) {
+    pub(crate) fn mark(
+        &self,
+        text: &[u8],
+        beside: Option<(&Gate<()>, &Pairs)>,
+        scratch: &mut Scratch,
+        marks: &mut Vec<usize>,
+    ) {
         // The line that was last asked about; it is marked already when it counts as over.
         let (mut line, mut over) = (0..0, 0);
         let (mut at_sign, mut spans) = (AtSign::default(), Spans::default());
@@ -302,11 +313,16 @@ impl Engine {
             }
             let place = match hit {
                 // Most addresses hold no user, which is told at once.
-                Hit::Keyword(Means::Address) if text[at] == b':' && !(may_hold_user(text, at) && at_sign.follows(text, at)) => None,
+                Hit::Keyword(Means::Address)
+                    if text[at] == b':' && !(may_hold_user(text, at) && at_sign.follows(text, at)) =>
+                {
+                    None
+                }
                 Hit::Keyword(means @ (Means::Shape(_) | Means::Address)) => {
                     if at >= line.end {
                         let end = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end);
-                        let start = memchr::memrchr(b'\n', &text[line.end..at]).map_or(line.end, |start| line.end + start + 1);
+                        let start =
+                            memchr::memrchr(b'\n', &text[line.end..at]).map_or(line.end, |start| line.end + start + 1);
                         line = start..end;
                         scratch.clear();
                     }

@@ -77,7 +77,10 @@ impl<T> Keyword<T> {
         match self.literal.len() {
             3 => {
                 let [a, b, c] = [0, 1, 2].map(|at| self.place(at));
-                [(-1, [self.before(), a.clone(), b.clone(), c.clone()]), (0, [a, b, c, next()])]
+                [
+                    (-1, [self.before(), a.clone(), b.clone(), c.clone()]),
+                    (0, [a, b, c, next()]),
+                ]
             }
             4 => {
                 let [a, b, c, d] = [0, 1, 2, 3].map(|at| self.place(at));
@@ -212,7 +215,8 @@ impl<T> Gate<T> {
 
     /// Whether the text holds any of the keywords.
     pub(crate) fn any(&self, text: &[u8]) -> bool {
-        self.pairs.pass(text, &mut |at, _| self.look(text, at, &mut |_, _| true))
+        self.pairs
+            .pass(text, &mut |at, _| self.look(text, at, &mut |_, _| true))
     }
 
     /// Calls `found` with the place and meaning of every keyword in the text, with every place at which a keyword of the

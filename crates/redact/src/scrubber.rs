@@ -123,7 +123,12 @@ impl Scrubber {
         let mut marks = std::mem::take(&mut self.marks);
         marks.clear();
         if !all {
-            Engine::built_in().mark(lines.as_bytes(), self.known.beside(), &mut self.work.scratch, &mut marks);
+            Engine::built_in().mark(
+                lines.as_bytes(),
+                self.known.beside(),
+                &mut self.work.scratch,
+                &mut marks,
+            );
         }
         let mut next = marks.iter().copied().peekable();
         let mut at_rest = self.is_at_rest();

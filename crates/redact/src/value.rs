@@ -142,7 +142,9 @@ pub(crate) fn is_filler(body: &[u8]) -> bool {
 
 /// Whether a text holds a word of lower-case letters, in whatever case.
 fn contains(text: &[u8], word: &[u8]) -> bool {
-    let Some((first, rest)) = word.split_first() else { return true };
+    let Some((first, rest)) = word.split_first() else {
+        return true;
+    };
     memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text).any(|at| {
         text.get(at + 1..at + word.len())
             .is_some_and(|next| next.eq_ignore_ascii_case(rest))

@@ -113,6 +113,52 @@ proptest! {
     }
 }
 
+proptest! {
+    // Each case makes redactors of its own, with the needles of their values.
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn lines_are_scrubbed_many_at_a_time_as_they_are_one_by_one(
+        lines in prop::collection::vec(line(), 0..12),
+        cut in 0usize..12,
+        values in prop::collection::vec(value(), 0..3),
+        ended in any::<bool>(),
+    ) {
+        // Among plain lines, some hold a known value, whole or after an escape that hides it.
+        let lines: Vec<String> = lines
+            .iter()
+            .enumerate()
+            .map(|(at, line)| match values.get(at % 4) {
+                Some(value) if at % 2 == 0 => format!("{line} {value}"),
+                Some(value) => format!("{line} {}", percent(value)),
+                None => line.clone(),
+            })
+            .collect();
+        let redactor = values.iter().fold(Redactor::builder(), |builder, value| builder.known_secret(value.clone()));
+        let redactor = redactor.build().unwrap();
+        let (mut single, mut many) = (redactor.scrubber(), redactor.scrubber());
+        let expected: Vec<_> = lines.iter().map(|line| single.scrub(line)).collect();
+        let mut found = Vec::new();
+        let (first, second) = lines.split_at(cut.min(lines.len()));
+        for part in [first, second] {
+            let mut text = part.join("\n");
+            // The last line need not have its newline, unless it is empty.
+            if ended || part.last().is_some_and(String::is_empty) {
+                text.extend((!part.is_empty()).then_some('\n'));
+            }
+            let mut next = 0;
+            many.scrub_lines(&text, |at, line| {
+                assert_eq!(at, next);
+                let length = text[at..].find('\n').unwrap_or(text.len() - at);
+                next = at + length + 1;
+                found.push(line.into_scrubbed());
+            });
+        }
+        prop_assert_eq!(found, expected);
+        prop_assert_eq!(many.holds_open(), single.holds_open());
+    }
+}
+
 #[test]
 fn lines_of_nothing_but_keywords_take_linear_time() {
     let redactor = Redactor::builder()
