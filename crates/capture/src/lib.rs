@@ -43,6 +43,7 @@ mod disk;
 mod gaps;
 mod outbox;
 mod tail;
+mod trouble;
 
 mod calls;
 mod delivery;
@@ -53,6 +54,7 @@ mod handle;
 
 mod child;
 mod run;
+mod through;
 
 mod error;
 
@@ -68,3 +70,4 @@ pub use crate::run::{RunOptions, RunReport, run};
 pub use crate::screen::{Line, SCAN_LIMIT, Screen};
 pub use crate::spool::{SpoolHeader, SpoolProgress, SpoolReader, SpoolRecord};
 pub use crate::store::StoreSource;
+pub use crate::trouble::SpoolTrouble;
