@@ -23,6 +23,7 @@
 
 mod ansi;
 mod row;
+mod width;
 
 mod editor;
 mod settle;

@@ -375,7 +375,8 @@ impl Window {
             self.settled -= 1;
         }
         if at > 0 {
-            // Scrolled out from below rows that stay: a line of its own.
+            // Scrolled out from below rows that stay: a line of its own, after all that left before.
+            self.end_joined();
             if entry.changed || entry.text.is_none() {
                 let mut joined = Joined::default();
                 joined.add(&entry, self.limit);
