@@ -1,5 +1,6 @@
 //! One row of cells and a cursor in it: what both the one-line editor and the window are made of.
 
+use crate::under::{Left, Under};
 use crate::width::width;
 
 /// The second half of a character two columns wide.
@@ -17,6 +18,8 @@ pub(crate) struct Row {
     /// How many columns beyond the limit were written, and the bytes of what stood there.
     beyond_columns: usize,
     beyond_bytes: u64,
+    /// What stood here before.
+    under: Under,
     /// The window only: this row's text goes on in the next one, because it was too narrow.
     pub(crate) wrapped: bool,
 }
@@ -28,6 +31,7 @@ impl Row {
         self.marks.clear();
         self.beyond_columns = 0;
         self.beyond_bytes = 0;
+        self.under.clear();
         self.wrapped = false;
     }
 
@@ -69,8 +73,12 @@ impl Row {
             if width == 2 {
                 self.cells.push(HALF);
             }
+            if !self.under.is_empty() {
+                self.under.wrote(column + width);
+            }
             return column + width;
         }
+        self.under.before(&self.cells, column);
         if self.cells.len() < column + width {
             self.cells.resize(column + width, EMPTY);
         }
@@ -83,6 +91,7 @@ impl Row {
         if width == 2 {
             self.cells[column + 1] = HALF;
         }
+        self.under.wrote(column + width);
         column + width
     }
 
@@ -90,6 +99,7 @@ impl Row {
     pub(crate) fn put_ascii(&mut self, column: usize, text: &str) {
         let end = column + text.len();
         if column < self.cells.len() {
+            self.under.before(&self.cells, column);
             self.break_pair(column);
             self.break_pair(end);
             if !self.marks.is_empty() {
@@ -104,6 +114,9 @@ impl Row {
         } else {
             self.cells.resize(column, EMPTY);
             self.cells.extend(text.bytes().map(char::from));
+        }
+        if !self.under.is_empty() {
+            self.under.wrote(end);
         }
     }
 
@@ -134,6 +147,11 @@ impl Row {
         if from >= to {
             return;
         }
+        if to < self.cells.len() {
+            // What is left behind it is seen without its beginning, as if that had been written over.
+            self.under.before(&self.cells, from);
+            self.under.wrote(to);
+        }
         self.break_pair(from);
         self.break_pair(to);
         self.cells[from..to].fill(EMPTY);
@@ -146,6 +164,7 @@ impl Row {
         if column >= to {
             return;
         }
+        self.under.deletes(&self.cells, column, to - column);
         self.break_pair(column);
         self.break_pair(to);
         self.cells.drain(column..to);
@@ -163,6 +182,7 @@ impl Row {
         }
         self.break_pair(column);
         let count = count.min(limit.saturating_sub(column));
+        self.under.inserts(&self.cells, column, count);
         self.cells.splice(column..column, std::iter::repeat_n(EMPTY, count));
         if self.cells.len() > limit {
             self.break_pair(limit);
@@ -184,26 +204,20 @@ impl Row {
         self.cells.len() >= column
     }
 
-    /// How many columns are written to, those erased since included.
-    pub(crate) fn columns(&self) -> usize {
-        self.cells.len()
-    }
-
-    /// The cells of these columns, as far as there are any.
-    pub(crate) fn cells(&self, from: usize, to: usize) -> &[char] {
-        let to = to.min(self.cells.len());
-        &self.cells[from.min(to)..to]
-    }
-
-    /// The text of cells, combining marks apart.
-    pub(crate) fn text_of(cells: &[char]) -> String {
-        let shown = |c: char| if c == EMPTY { ' ' } else { c };
-        cells.iter().copied().filter(|&c| c != HALF).map(shown).collect()
-    }
-
-    /// Whether marks combine with what is on it, so that its text is not that of its cells alone.
-    pub(crate) fn has_marks(&self) -> bool {
-        !self.marks.is_empty()
+    /// What of the row's text is left of what stood there before. None where marks combine with it, which no credential's
+    /// text has.
+    pub(crate) fn left(&self) -> Vec<Left> {
+        let mut all = Vec::new();
+        if self.marks.is_empty() {
+            self.under.left(&self.cells, |run| {
+                all.push(Left {
+                    at: text_of(&self.cells[..run.column]).len(),
+                    before: text_of(run.before),
+                    text: text_of(run.cells),
+                });
+            });
+        }
+        all
     }
 
     /// Whether nothing is left on it after something was erased.
@@ -237,6 +251,12 @@ impl Row {
         }
         self.beyond_bytes
     }
+}
+
+/// The text of cells, combining marks apart.
+fn text_of(cells: &[char]) -> String {
+    let shown = |c: char| if c == EMPTY { ' ' } else { c };
+    cells.iter().copied().filter(|&c| c != HALF).map(shown).collect()
 }
 
 #[cfg(test)]

@@ -361,7 +361,11 @@ impl Window {
     /// To a row by its number.
     fn go_to(&mut self, row: usize, column: usize) {
         let (top, bottom) = self.region;
-        let row = if self.modes.within { (top + row).min(bottom) } else { row };
+        let row = if self.modes.within {
+            (top + row).min(bottom)
+        } else {
+            row
+        };
         self.go(row, column);
     }
 
