@@ -39,7 +39,7 @@ fn lines<'a>(mut screen: Screen, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<
 
 /// The reader of spools ends, and never panics, whatever it finds.
 pub fn a_spool_is_read_without_panic(data: &[u8]) {
-    let header = br#"{"spool":3,"job":"j","owner":null,"phase":null,"writer":"w"}
+    let header = br#"{"spool":4,"job":"j","owner":null,"phase":null,"writer":"w"}
 {"progress":"00000000000000000000 +0000000000000000000 00000000000000000000"}"#;
     for bytes in [data.to_vec(), [header.as_slice(), b"\n", data].concat()] {
         let Ok(Some((_, mut reader))) = SpoolReader::open(Cursor::new(bytes)) else {

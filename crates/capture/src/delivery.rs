@@ -24,6 +24,7 @@ use crate::kept::Kept;
 use crate::outbox::{Item, Outbox};
 use crate::spool::SpoolHeader;
 use crate::store::{Pauses, StoreSource, is_passing, patiently};
+use crate::trouble::SpoolTrouble;
 
 /// With the store away for this long, what waits in memory is put on disk too: this process may be killed meanwhile.
 const TROUBLE: Duration = Duration::from_secs(2);
@@ -36,6 +37,9 @@ const CONFIRM_EVERY: Duration = Duration::from_secs(2);
 
 /// How often what was spooled is made to survive the machine.
 const SYNC_EVERY: Duration = Duration::from_millis(500);
+
+/// How often a disk that took nothing is tried again.
+const DISK_AGAIN: Duration = Duration::from_secs(2);
 
 /// What delivery needs to know.
 #[derive(Debug)]
@@ -59,6 +63,8 @@ pub(crate) struct Delivered {
     pub(crate) lines_left: u64,
     /// Lines that are nowhere.
     pub(crate) lines_lost: u64,
+    /// Why the disk did not keep them.
+    pub(crate) spool_trouble: Option<SpoolTrouble>,
     /// Why the store did not take everything.
     pub(crate) trouble: Option<Error>,
 }
@@ -118,6 +124,7 @@ pub(crate) struct Delivery {
     out: Outbox,
     backlog: Arc<AtomicBool>,
     last_sync: Instant,
+    disk_again: Instant,
     acknowledged: u64,
     confirm_due: Instant,
     renew_due: Instant,
@@ -146,6 +153,7 @@ impl Delivery {
             out,
             backlog: Arc::default(),
             last_sync: now,
+            disk_again: now,
             acknowledged: 0,
             confirm_due: now + CONFIRM_EVERY,
             renew_due: now + LEASE_RENEWAL,
@@ -186,6 +194,10 @@ impl Delivery {
                 break;
             }
             let wake = self.wake_at(!calls.is_idle());
+            // Under a burst there is always something else to do.
+            if self.disk_due().is_some_and(|due| due <= Instant::now()) {
+                self.housekeeping().await;
+            }
             tokio::select! {
                 done = calls.next() => self.handle(done, &mut calls).await,
                 parcel = input.recv(), if self.over.is_none() => match parcel {
@@ -220,13 +232,25 @@ impl Delivery {
             Standing::Joined(..) => self.renew_due.min(self.confirm_due).max(self.pauses.until()),
             _ => Instant::now() + LEASE_RENEWAL,
         };
-        if let (Some(since), false) = (self.trouble_since, self.out.is_spilling()) {
-            at = at.min(since + TROUBLE);
-        }
-        if self.out.is_spilling() {
-            at = at.min(self.last_sync + SYNC_EVERY);
+        if let Some(due) = self.disk_due() {
+            at = at.min(due);
         }
         at.max(Instant::now() + Duration::from_millis(1))
+    }
+
+    /// When something is to be done about the disk.
+    fn disk_due(&self) -> Option<Instant> {
+        let sync = self.out.is_spilling().then(|| self.last_sync + SYNC_EVERY);
+        [sync, self.spill_due()].into_iter().flatten().min()
+    }
+
+    /// When what waits is to be put on disk, or the disk is to be tried again.
+    fn spill_due(&self) -> Option<Instant> {
+        if self.out.may_resume() {
+            return Some(self.disk_again);
+        }
+        let since = self.trouble_since.filter(|_| !self.out.is_spilling())?;
+        Some((since + TROUBLE).max(self.disk_again))
     }
 
     /// Makes the calls that are due.
@@ -452,6 +476,7 @@ impl Delivery {
 
     async fn accept(&mut self, events: Vec<Recorded>) {
         if self.out.wants_spool(&events) {
+            self.disk_again = Instant::now() + DISK_AGAIN;
             self.out.spill(self.ahead()).await;
         }
         self.out.accept(events).await;
@@ -466,12 +491,10 @@ impl Delivery {
     /// What is due without anybody asking.
     async fn housekeeping(&mut self) {
         let now = Instant::now();
-        if !self.out.is_spilling() && self.trouble_since.is_some_and(|since| now >= since + TROUBLE) {
+        if self.spill_due().is_some_and(|due| now >= due) {
+            self.disk_again = now + DISK_AGAIN;
             self.out.spill(self.ahead()).await;
-            // Without a spool there is nothing to do about it again and again.
-            if !self.out.is_spilling() {
-                self.trouble_since = Some(now + Duration::from_secs(3600));
-            }
+            self.out.resume().await;
         }
         if self.out.is_spilling() && now >= self.last_sync + SYNC_EVERY {
             self.last_sync = now;
@@ -510,10 +533,11 @@ impl Delivery {
             _ => false,
         };
         if complete {
-            let lines_lost = self.out.remove().await;
+            let (lines_lost, spool_trouble) = self.out.remove().await;
             return Delivered {
                 complete,
                 lines_lost,
+                spool_trouble,
                 trouble,
                 ..Delivered::default()
             };
@@ -524,6 +548,7 @@ impl Delivery {
             spool_left: left.path,
             lines_left: left.lines,
             lines_lost: left.lost,
+            spool_trouble: left.trouble,
             trouble,
         }
     }

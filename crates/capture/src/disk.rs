@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use log_model::{GapReason, JobId, Recorded};
+use log_model::{JobId, Recorded};
 use stream_store::{Batch, Ending};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::gaps::{gap, lines_of, missing_of};
-use crate::spool::{Refused, SpoolFile, SpoolHeader, SpoolProgress};
+use crate::gaps::{lines_of, missing_of};
+use crate::spool::{Missing, Refused, SpoolFile, SpoolHeader, SpoolProgress};
+use crate::trouble::SpoolTrouble;
 
 /// A write to the local disk that takes longer makes the spool count as unusable until it is done.
 const SLOW_DISK: Duration = Duration::from_secs(1);
@@ -26,11 +27,22 @@ enum State {
     Busy(JoinHandle<Written>, u64),
 }
 
+/// Where the file is to be, and how large it may get.
+#[derive(Debug)]
+struct Plan {
+    folder: PathBuf,
+    header: SpoolHeader,
+    limit: u64,
+}
+
 /// A spool, if there is one. Its methods wait for the disk; [`write`](Self::write) for a second at most.
 #[derive(Debug)]
 pub(crate) struct Disk {
     job: JobId,
+    plan: Option<Plan>,
     state: State,
+    /// Why it did not take something the last time; none once it took something again.
+    refusal: Option<SpoolTrouble>,
     patience: Duration,
     /// What is still to be written down, because a write was under way when it was said.
     unsaid: Option<SpoolProgress>,
@@ -53,19 +65,79 @@ impl Disk {
     pub(crate) fn none(job: JobId) -> Self {
         Self {
             job,
+            plan: None,
             state: State::Unusable,
+            refusal: None,
             patience: SLOW_DISK,
             unsaid: None,
         }
     }
 
-    /// Makes the file; without one, memory is all there is.
+    /// Makes the file; without one, memory is all there is until [`again`](Self::again) can make it.
     pub(crate) async fn create(&mut self, folder: &Path, header: SpoolHeader, limit: u64) {
-        let folder = folder.to_owned();
+        self.plan = Some(Plan {
+            folder: folder.to_owned(),
+            header,
+            limit,
+        });
+        self.again().await;
+    }
+
+    /// Makes the file if there is none.
+    pub(crate) async fn again(&mut self) {
+        let (State::Unusable, Some(plan)) = (&self.state, &self.plan) else {
+            return;
+        };
+        let (folder, header, limit) = (plan.folder.clone(), plan.header.clone(), plan.limit);
         let made = spawn_blocking(move || SpoolFile::create(&folder, &header, limit)).await;
         match made.map_err(std::io::Error::from).flatten() {
             Ok(file) => self.state = State::Ready(Box::new(file)),
-            Err(error) => tracing::warn!(job = %self.job, %error, "no spool can be made"),
+            Err(error) => self.refused(&Refused::Disk(error)),
+        }
+    }
+
+    /// It did not take something. Said once, until it takes something again.
+    fn refused(&mut self, refused: &Refused) {
+        let Some(plan) = &self.plan else { return };
+        let trouble = SpoolTrouble::of(refused, &plan.folder, plan.limit);
+        if self.refusal.as_ref() != Some(&trouble) {
+            tracing::warn!(job = %self.job, "{trouble}");
+            self.refusal = Some(trouble);
+        }
+    }
+
+    fn took(&mut self) {
+        if self.refusal.take().is_some() {
+            tracing::info!(job = %self.job, "lines are kept on disk again");
+        }
+    }
+
+    /// Why it did not take something the last time; none once it took something again.
+    pub(crate) fn refusal(&self) -> Option<&SpoolTrouble> {
+        self.refusal.as_ref()
+    }
+
+    /// Appends batches, all of them or none; whether it did.
+    pub(crate) async fn append_all(&mut self, batches: Vec<Arc<Batch>>, weight: usize) -> bool {
+        let written = self.with(move |file| {
+            // On a disk that cannot hold them, trying would take its last room from the build for a moment.
+            if file.room() < weight as u64 {
+                return Err(Refused::Disk(std::io::ErrorKind::StorageFull.into()));
+            }
+            let batches = batches.iter().map(|batch| (batch.number, batch.events.as_slice()));
+            file.append_all(batches)?;
+            file.sync().map_err(Refused::Disk)
+        });
+        match written.await {
+            Some(Ok(())) => {
+                self.took();
+                true
+            }
+            Some(Err(refused)) => {
+                self.refused(&refused);
+                false
+            }
+            None => false,
         }
     }
 
@@ -123,12 +195,8 @@ impl Disk {
                 self.state = State::Ready(file);
                 match written {
                     Ok(()) => Wrote::Yes,
-                    Err(Refused::Full) => {
-                        tracing::warn!(job = %self.job, "the spool is full");
-                        Wrote::No
-                    }
-                    Err(Refused::Disk(error)) => {
-                        tracing::warn!(job = %self.job, %error, "the spool cannot be written");
+                    Err(refused) => {
+                        self.refused(&refused);
                         Wrote::No
                     }
                 }
@@ -136,7 +204,7 @@ impl Disk {
             // The task stopped with the file: there is no spool any more.
             Ok(Err(_)) => Wrote::No,
             Err(_) => {
-                tracing::warn!(job = %self.job, "the spool's disk is too slow");
+                self.refused(&Refused::Disk(std::io::ErrorKind::TimedOut.into()));
                 self.state = State::Busy(task, lines);
                 Wrote::Late
             }
@@ -236,13 +304,18 @@ impl Disk {
     /// Writes the last batches, closes the file and lets go of it. Returns where it is, and how many lines it did not
     /// take; none when there is no file.
     pub(crate) async fn leave(&mut self, batches: Vec<Arc<Batch>>, ending: Option<Ending>) -> Option<(PathBuf, u64)> {
+        self.again().await;
         let path = self.file()?.path().to_owned();
         let lines = batches.iter().map(|batch| lines_of(&batch.events)).sum();
         let last = move |file: &mut SpoolFile| {
             let batches = batches.iter().map(|batch| (batch.number, batch.events.as_slice()));
             write_last(file, batches, ending)
         };
-        Some((path, self.with(last).await.unwrap_or(lines)))
+        let (unwritten, why) = self.with(last).await.unwrap_or((lines, None));
+        if let Some(refused) = why {
+            self.refused(&refused);
+        }
+        Some((path, unwritten))
     }
 
     #[cfg(test)]
@@ -251,34 +324,28 @@ impl Disk {
     }
 }
 
-/// Writes the last batches and closes the spool. When the disk does not take all of them, a gap stands for the rest;
-/// when it does not take that either, the spool stays open like that of a process that was killed, so that whoever
-/// delivers it says that lines are missing. Returns how many lines were not written. Blocks.
+/// Writes the last batches and closes the spool. What the disk does not take of them is counted where it is closed; when
+/// even that cannot be written, the spool stays open like that of a process that was killed, so that whoever delivers it
+/// says that lines are missing. Returns how many lines were not written, and why. Blocks.
 pub(crate) fn write_last<'a>(
     file: &mut SpoolFile,
     batches: impl Iterator<Item = (u64, &'a [Recorded])>,
     ending: Option<Ending>,
-) -> u64 {
-    let mut refused = None;
-    let (mut unwritten, mut missing) = (0, 0);
+) -> (u64, Option<Refused>) {
+    let mut why = None;
+    let mut unwritten = 0;
+    let mut missing: Option<Missing> = None;
     for (number, events) in batches {
-        if refused.is_none() && file.append(number, events, true).is_err() {
-            refused = Some(number);
+        if why.is_none() {
+            why = file.append(number, events, true).err();
         }
-        if refused.is_some() {
+        if why.is_some() {
             unwritten += lines_of(events);
-            missing += missing_of(events);
+            missing.get_or_insert(Missing { number, lines: 0 }).lines += missing_of(events);
         }
     }
-    let told = match refused {
-        None => true,
-        Some(number) => file
-            .append(number, &[gap(Some(missing), GapReason::SpoolFull)], true)
-            .is_ok(),
-    };
-    let kept = if told { file.close(ending) } else { file.sync() };
-    if let Err(error) = kept {
+    if let Err(error) = file.close(missing, ending) {
         tracing::warn!(%error, "the spool was not closed");
     }
-    unwritten
+    (unwritten, why)
 }

@@ -2,7 +2,7 @@
 
 use crate::ansi::Sink;
 use crate::row::Row;
-use crate::under::{Left, Under};
+use crate::under::Left;
 
 /// One line being written. Movements up and down have no place on one line and are passed over.
 #[derive(Debug)]
@@ -11,7 +11,6 @@ pub(crate) struct Editor {
     column: usize,
     beyond: u64,
     limit: usize,
-    under: Under,
 }
 
 impl Editor {
@@ -22,7 +21,6 @@ impl Editor {
             column: 0,
             beyond: 0,
             limit,
-            under: Under::default(),
         }
     }
 
@@ -42,19 +40,14 @@ impl Editor {
         full
     }
 
-    /// What of the line is left of what stood there before something was written over it. None where marks combine with
-    /// its text, which no credential's does.
+    /// What of the line is left of what stood there before something was written over it.
     pub(crate) fn left(&self) -> Vec<Left> {
-        if self.under.is_empty() || self.row.has_marks() {
-            return Vec::new();
-        }
-        self.under.left(&self.row)
+        self.row.left()
     }
 
     /// Starts the next line.
     pub(crate) fn reset(&mut self) {
         self.row.clear();
-        self.under.clear();
         self.column = 0;
         self.beyond = 0;
     }
@@ -67,7 +60,6 @@ impl Editor {
 
 impl Sink for Editor {
     fn text(&mut self, text: &str) {
-        self.under.before(&self.row, self.column);
         if self.column + text.len() <= self.limit && text.is_ascii() {
             self.row.put_ascii(self.column, text);
             self.column += text.len();
@@ -76,7 +68,6 @@ impl Sink for Editor {
                 self.column = self.row.put(self.column, c, self.limit);
             }
         }
-        self.under.wrote(self.column);
     }
 
     fn control(&mut self, byte: u8) {
@@ -106,6 +97,7 @@ impl Sink for Editor {
                 2 => self.row.erase_from(0),
                 _ => {}
             },
+            b'@' => self.row.insert(self.column, count, self.limit),
             b'P' => self.row.delete(self.column, count),
             b'X' => self.row.erase(self.column, self.column.saturating_add(count)),
             _ => {}

@@ -16,6 +16,7 @@ use crate::batcher::{BatchLimits, Batcher};
 use crate::delivery::{Delivered, Delivery, DeliveryOptions, Parcel, default_spool_dir};
 use crate::recorder::{Recorder, RecorderOptions};
 use crate::store::StoreSource;
+use crate::trouble::SpoolTrouble;
 
 /// Pieces of output that wait to be read through. A full queue holds the writer up, by our own work only.
 const INPUT: usize = 64;
@@ -75,6 +76,8 @@ pub struct Report {
     pub lines_left: u64,
     /// Lines that are nowhere, because the spool was full or could not be written.
     pub lines_lost: u64,
+    /// Why the disk did not keep them; none when all were kept.
+    pub spool_trouble: Option<SpoolTrouble>,
     /// Why the store did not take everything.
     pub trouble: Option<stream_store::Error>,
 }
@@ -89,11 +92,17 @@ impl Report {
             Some(error) => format!("{error}; "),
             None => String::new(),
         };
-        let lost = match self.lines_lost {
+        let mut lost = match self.lines_lost {
             0 => String::new(),
-            1 => " 1 line is lost.".to_owned(),
-            lost => format!(" {lost} lines are lost."),
+            1 => " 1 line is lost".to_owned(),
+            lost => format!(" {lost} lines are lost"),
         };
+        if self.lines_lost > 0 {
+            match &self.spool_trouble {
+                Some(trouble) => lost += &format!(", because {trouble}."),
+                None => lost.push('.'),
+            }
+        }
         Some(match &self.spool_left {
             Some(path) => {
                 let what = match self.lines_left {
@@ -279,6 +288,7 @@ impl Capture {
             spool_left: delivered.spool_left,
             lines_left: delivered.lines_left,
             lines_lost: delivered.lines_lost,
+            spool_trouble: delivered.spool_trouble.filter(|_| delivered.lines_lost > 0),
             trouble: delivered.trouble,
         }
     }

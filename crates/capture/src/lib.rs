@@ -23,6 +23,7 @@
 
 mod ansi;
 mod row;
+mod width;
 
 mod editor;
 mod settle;
@@ -44,6 +45,7 @@ mod disk;
 mod gaps;
 mod outbox;
 mod tail;
+mod trouble;
 
 mod calls;
 mod delivery;
@@ -54,6 +56,7 @@ mod handle;
 
 mod child;
 mod run;
+mod through;
 
 mod error;
 
@@ -69,3 +72,4 @@ pub use crate::run::{RunOptions, RunReport, run};
 pub use crate::screen::{Line, SCAN_LIMIT, Screen};
 pub use crate::spool::{SpoolHeader, SpoolProgress, SpoolReader, SpoolRecord};
 pub use crate::store::StoreSource;
+pub use crate::trouble::SpoolTrouble;

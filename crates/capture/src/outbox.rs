@@ -11,8 +11,9 @@ use stream_store::{Batch, Ending};
 use crate::batcher::weight;
 use crate::disk::{Disk, Wrote};
 use crate::gaps::{gap, lines_of};
-use crate::spool::{Refused, SpoolHeader};
+use crate::spool::SpoolHeader;
 use crate::tail::Tail;
+use crate::trouble::SpoolTrouble;
 
 /// What waits in memory before the spool is used.
 const MEMORY: usize = 8 * 1024 * 1024;
@@ -63,6 +64,8 @@ pub(crate) struct Outbox {
     overflowing: bool,
     /// Lines that are nowhere, and stand in a gap.
     lost: u64,
+    /// Why there was no room for them.
+    trouble: Option<SpoolTrouble>,
     next_number: u64,
     /// The highest place known in the job's log.
     head: Seq,
@@ -77,6 +80,8 @@ pub(crate) struct Left {
     pub(crate) lines: u64,
     /// Lines that are nowhere.
     pub(crate) lost: u64,
+    /// Why.
+    pub(crate) trouble: Option<SpoolTrouble>,
 }
 
 impl Outbox {
@@ -93,6 +98,7 @@ impl Outbox {
             tail: Tail::default(),
             overflowing: false,
             lost: 0,
+            trouble: None,
             next_number: 1,
             head: Seq::ZERO,
         }
@@ -218,7 +224,7 @@ impl Outbox {
         // Without a spool to use, memory is all there is.
         self.overflowing |= self.wants_spool(&events);
         if self.overflowing {
-            self.tail.hold(events);
+            self.hold(events);
             return;
         }
         let item = self.item(self.next_number, events);
@@ -230,12 +236,20 @@ impl Outbox {
         }
     }
 
+    /// There is no room: the last lines are held, and those before them are lost.
+    fn hold(&mut self, events: Vec<Recorded>) {
+        self.tail.hold(events);
+        if let Some(trouble) = self.disk.refusal() {
+            self.trouble.get_or_insert_with(|| trouble.clone());
+        }
+    }
+
     async fn accept_on_disk(&mut self, item: Item) {
         let in_memory = self.on_disk == 0 && self.waiting_weight + item.weight <= MEMORY / 2;
         let wrote = self.disk.write(&item.batch).await;
         if wrote == Wrote::No {
             self.overflowing = true;
-            self.tail.hold(Arc::unwrap_or_clone(item.batch).events);
+            self.hold(Arc::unwrap_or_clone(item.batch).events);
             return;
         }
         self.overflowing |= wrote == Wrote::Late;
@@ -254,33 +268,46 @@ impl Outbox {
     }
 
     /// From now on the spool holds all that waits, and before it `ahead`: what is on its way or may come back, in
-    /// order.
+    /// order. When the disk does not take it, everything stays in memory and goes out from there.
     pub(crate) async fn spill(&mut self, ahead: Vec<Arc<Batch>>) {
         if self.spilling {
             return;
         }
+        self.disk.again().await;
         self.write_down_head().await;
-        let waiting: Vec<_> = self.waiting.iter().map(|item| Arc::clone(&item.batch)).collect();
-        let written = self.disk.with(move |file| {
-            let mut written = Ok(());
-            for batch in ahead.iter().chain(&waiting) {
-                written = file.append(batch.number, &batch.events, false);
-                if written.is_err() {
-                    break;
-                }
+        let waiting = self.waiting.iter().map(|item| Arc::clone(&item.batch));
+        let batches: Vec<_> = ahead.into_iter().chain(waiting).collect();
+        let weight = batches.iter().map(|batch| memory_of(&batch.events)).sum();
+        if self.disk.append_all(batches, weight).await {
+            self.spilling = true;
+            if let Some(file) = self.disk.file() {
+                file.skip_to_end();
             }
-            let written = written.and_then(|()| file.sync().map_err(Refused::Disk));
-            match &written {
-                Ok(()) => file.skip_to_end(),
-                // All or nothing: half of what waits would be taken for all of it.
-                Err(_) => drop(file.reset()),
-            }
-            written.is_ok()
-        });
-        if let Some(written) = written.await {
-            // What could not be written stays in memory and goes out from there.
-            self.overflowing |= !written;
-            self.spilling = written;
+        }
+    }
+
+    /// Whether lines are being lost for a reason that may pass, so that [`resume`](Self::resume) is worth a try.
+    pub(crate) fn may_resume(&self) -> bool {
+        self.overflowing && self.disk.refusal().is_none_or(SpoolTrouble::may_pass)
+    }
+
+    /// The disk may have room again: what overflowed goes there, behind what waits, and so does what comes.
+    pub(crate) async fn resume(&mut self) {
+        if !self.may_resume() || !self.spilling || self.disk.is_busy() {
+            return;
+        }
+        let batches: Vec<_> = (self.next_number..)
+            .zip(self.tail.all())
+            .map(|(number, events)| self.item(number, events))
+            .collect();
+        let weight = batches.iter().map(|item| item.weight).sum();
+        let shared = batches.iter().map(|item| Arc::clone(&item.batch)).collect();
+        if self.disk.append_all(shared, weight).await {
+            self.overflowing = false;
+            self.lost += std::mem::take(&mut self.tail).lost();
+            self.on_disk += batches.len() as u64;
+            self.on_disk_lines += batches.iter().map(|item| lines_of(&item.batch.events)).sum::<u64>();
+            self.next_number += batches.len() as u64;
         }
     }
 
@@ -338,7 +365,7 @@ impl Outbox {
         if self.overflowing {
             self.overflowing = false;
             self.lost += self.tail.lost();
-            for events in self.tail.take() {
+            for events in std::mem::take(&mut self.tail).into_all() {
                 let item = self.item(self.next_number, events);
                 self.next_number += 1;
                 self.wait_last(item);
@@ -362,10 +389,10 @@ impl Outbox {
         }
     }
 
-    /// Everything was sent and said: the spool goes. Returns how many lines were lost on the way.
-    pub(crate) async fn remove(mut self) -> u64 {
+    /// Everything was sent and said: the spool goes. Returns how many lines were lost on the way, and why.
+    pub(crate) async fn remove(mut self) -> (u64, Option<SpoolTrouble>) {
         self.disk.remove().await;
-        self.lost + self.tail.lost()
+        (self.lost + self.tail.lost(), self.trouble)
     }
 
     /// Whether nothing is left to be sent, the tail included.
@@ -379,25 +406,28 @@ impl Outbox {
         self.write_down_head().await;
         let waiting_lines: u64 = self.waiting.iter().map(|item| lines_of(&item.batch.events)).sum();
         self.lost += self.tail.lost();
-        let tail = self.tail.take();
         let tail: Vec<_> = (self.next_number..)
-            .zip(tail)
+            .zip(std::mem::take(&mut self.tail).into_all())
             .map(|(number, events)| self.item(number, events).batch)
             .collect();
         let lines = waiting_lines + self.on_disk_lines + tail.iter().map(|batch| lines_of(&batch.events)).sum::<u64>();
         let waiting = self.waiting.iter().map(|item| Arc::clone(&item.batch));
         // What was spilled is there already.
         let batches = waiting.filter(|_| !self.spilling).chain(tail).collect();
-        match self.disk.leave(batches, ending).await {
+        let left = self.disk.leave(batches, ending).await;
+        let trouble = self.trouble.or_else(|| self.disk.refusal().cloned());
+        match left {
             Some((path, unwritten)) => Left {
                 path: Some(path),
                 lines: lines - unwritten,
                 lost: self.lost + unwritten,
+                trouble,
             },
             None => Left {
                 path: None,
                 lines: 0,
                 lost: self.lost + lines,
+                trouble,
             },
         }
     }

@@ -181,7 +181,7 @@ impl Recorder {
         self.screen
             .flush(&mut |line| match safe.take_if(|_| line.text == rest) {
                 Some(safe) => {
-                    lines.entries.store(safe, line.cut, now, out);
+                    lines.store_unfinished(line, safe, now, out);
                     lines.flushed.push_str(&rest);
                 }
                 None => lines.record(line, now, out),
@@ -265,13 +265,22 @@ impl Lines {
             }
             self.scrubber.scrub(line.text)
         };
-        for hidden in masked {
-            match scrubbed.masked.iter_mut().find(|known| known.rule == hidden.rule) {
-                Some(known) => known.count = known.count.saturating_add(hidden.count),
-                None => scrubbed.masked.push(hidden),
-            }
-        }
+        add(&mut scrubbed.masked, masked);
         self.entries.store(scrubbed, line.cut, now, out);
+    }
+
+    /// An unfinished line that is `safe`, but for what is left on it of an earlier state.
+    fn store_unfinished(&mut self, line: Line<'_>, safe: Scrubbed, now: Timestamp, out: &mut Vec<Recorded>) {
+        let mut masked = Vec::new();
+        let safe = match self.uncover(line, &mut masked) {
+            None => safe,
+            Some(text) => {
+                let mut scrubbed = self.scrubber.scrub_left(&self.flushed, &text);
+                add(&mut scrubbed.masked, masked);
+                scrubbed
+            }
+        };
+        self.entries.store(safe, line.cut, now, out);
     }
 
     /// The line's text with the ends of secrets hidden whose beginnings were written over. None when there are none.
@@ -334,6 +343,15 @@ impl Entries {
                 cut,
                 masked,
             },
+        }
+    }
+}
+
+fn add(masked: &mut Vec<Masked>, more: Vec<Masked>) {
+    for hidden in more {
+        match masked.iter_mut().find(|known| known.rule == hidden.rule) {
+            Some(known) => known.count = known.count.saturating_add(hidden.count),
+            None => masked.push(hidden),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! One row of cells and a cursor in it: what both the one-line editor and the window are made of.
 
+use crate::under::{Left, Under};
+use crate::width::width;
+
 /// The second half of a character two columns wide.
 const HALF: char = '\0';
 
@@ -15,6 +18,8 @@ pub(crate) struct Row {
     /// How many columns beyond the limit were written, and the bytes of what stood there.
     beyond_columns: usize,
     beyond_bytes: u64,
+    /// What stood here before.
+    under: Under,
     /// The window only: this row's text goes on in the next one, because it was too narrow.
     pub(crate) wrapped: bool,
 }
@@ -26,6 +31,7 @@ impl Row {
         self.marks.clear();
         self.beyond_columns = 0;
         self.beyond_bytes = 0;
+        self.under.clear();
         self.wrapped = false;
     }
 
@@ -38,8 +44,16 @@ impl Row {
     pub(crate) fn put(&mut self, column: usize, c: char, limit: usize) -> usize {
         let width = width(c);
         if width == 0 && column > 0 {
-            if column <= self.cells.len() && self.marks.len() < limit {
-                self.marks.push((column - 1, c));
+            if column <= limit && self.marks.len() < limit {
+                // On a place that nothing was written to, it combines with a blank.
+                if self.cells.len() < column {
+                    self.cells.resize(column, EMPTY);
+                }
+                if self.cells[column - 1] == EMPTY {
+                    self.cells[column - 1] = ' ';
+                }
+                let half = usize::from(column > 1 && self.cells[column - 1] == HALF);
+                self.marks.push((column - 1 - half, c));
             } else {
                 self.beyond_bytes += c.len_utf8() as u64;
             }
@@ -59,8 +73,12 @@ impl Row {
             if width == 2 {
                 self.cells.push(HALF);
             }
+            if !self.under.is_empty() {
+                self.under.wrote(column + width);
+            }
             return column + width;
         }
+        self.under.before(&self.cells, column);
         if self.cells.len() < column + width {
             self.cells.resize(column + width, EMPTY);
         }
@@ -73,6 +91,7 @@ impl Row {
         if width == 2 {
             self.cells[column + 1] = HALF;
         }
+        self.under.wrote(column + width);
         column + width
     }
 
@@ -80,6 +99,7 @@ impl Row {
     pub(crate) fn put_ascii(&mut self, column: usize, text: &str) {
         let end = column + text.len();
         if column < self.cells.len() {
+            self.under.before(&self.cells, column);
             self.break_pair(column);
             self.break_pair(end);
             if !self.marks.is_empty() {
@@ -95,6 +115,9 @@ impl Row {
             self.cells.resize(column, EMPTY);
             self.cells.extend(text.bytes().map(char::from));
         }
+        if !self.under.is_empty() {
+            self.under.wrote(end);
+        }
     }
 
     /// A character two columns wide that is cut between them is gone, as on a terminal.
@@ -102,6 +125,9 @@ impl Row {
         if column > 0 && self.cells.get(column) == Some(&HALF) {
             self.cells[column - 1] = EMPTY;
             self.cells[column] = EMPTY;
+            if !self.marks.is_empty() {
+                self.marks.retain(|&(at, _)| at != column - 1);
+            }
         }
     }
 
@@ -121,6 +147,11 @@ impl Row {
         if from >= to {
             return;
         }
+        if to < self.cells.len() {
+            // What is left behind it is seen without its beginning, as if that had been written over.
+            self.under.before(&self.cells, from);
+            self.under.wrote(to);
+        }
         self.break_pair(from);
         self.break_pair(to);
         self.cells[from..to].fill(EMPTY);
@@ -133,6 +164,7 @@ impl Row {
         if column >= to {
             return;
         }
+        self.under.deletes(&self.cells, column, to - column);
         self.break_pair(column);
         self.break_pair(to);
         self.cells.drain(column..to);
@@ -150,6 +182,7 @@ impl Row {
         }
         self.break_pair(column);
         let count = count.min(limit.saturating_sub(column));
+        self.under.inserts(&self.cells, column, count);
         self.cells.splice(column..column, std::iter::repeat_n(EMPTY, count));
         if self.cells.len() > limit {
             self.break_pair(limit);
@@ -163,7 +196,7 @@ impl Row {
 
     /// Whether a person sees nothing on it.
     pub(crate) fn is_blank(&self) -> bool {
-        self.beyond_bytes == 0 && self.cells.iter().all(|&c| matches!(c, EMPTY | ' '))
+        self.beyond_bytes == 0 && self.marks.is_empty() && self.cells.iter().all(|&c| matches!(c, EMPTY | ' '))
     }
 
     /// Whether it is written to up to `column`.
@@ -171,26 +204,20 @@ impl Row {
         self.cells.len() >= column
     }
 
-    /// How many columns are written to, those erased since included.
-    pub(crate) fn columns(&self) -> usize {
-        self.cells.len()
-    }
-
-    /// The cells of these columns, as far as there are any.
-    pub(crate) fn cells(&self, from: usize, to: usize) -> &[char] {
-        let to = to.min(self.cells.len());
-        &self.cells[from.min(to)..to]
-    }
-
-    /// The text of cells, combining marks apart.
-    pub(crate) fn text_of(cells: &[char]) -> String {
-        let shown = |c: char| if c == EMPTY { ' ' } else { c };
-        cells.iter().copied().filter(|&c| c != HALF).map(shown).collect()
-    }
-
-    /// Whether marks combine with what is on it, so that its text is not that of its cells alone.
-    pub(crate) fn has_marks(&self) -> bool {
-        !self.marks.is_empty()
+    /// What of the row's text is left of what stood there before. None where marks combine with it, which no credential's
+    /// text has.
+    pub(crate) fn left(&self) -> Vec<Left> {
+        let mut all = Vec::new();
+        if self.marks.is_empty() {
+            self.under.left(&self.cells, |run| {
+                all.push(Left {
+                    at: text_of(&self.cells[..run.column]).len(),
+                    before: text_of(run.before),
+                    text: text_of(run.cells),
+                });
+            });
+        }
+        all
     }
 
     /// Whether nothing is left on it after something was erased.
@@ -226,137 +253,15 @@ impl Row {
     }
 }
 
-/// How many columns a character takes: 0 for marks that combine with the one before, 2 for wide ones, else 1.
-pub(crate) fn width(c: char) -> usize {
-    if c < '\u{300}' {
-        return 1;
-    }
-    if in_table(ZERO, c) {
-        0
-    } else if c >= '\u{1100}' && in_table(WIDE, c) {
-        2
-    } else {
-        1
-    }
+/// The text of cells, combining marks apart.
+fn text_of(cells: &[char]) -> String {
+    let shown = |c: char| if c == EMPTY { ' ' } else { c };
+    cells.iter().copied().filter(|&c| c != HALF).map(shown).collect()
 }
-
-fn in_table(table: &[(u32, u32)], c: char) -> bool {
-    let c = u32::from(c);
-    let at = table.partition_point(|&(_, last)| last < c);
-    table.get(at).is_some_and(|&(first, _)| first <= c)
-}
-
-/// Combining marks, joiners and variation selectors, as ranges in order.
-const ZERO: &[(u32, u32)] = &[
-    (0x300, 0x36f),
-    (0x483, 0x489),
-    (0x591, 0x5bd),
-    (0x610, 0x61a),
-    (0x64b, 0x65f),
-    (0x1ab0, 0x1aff),
-    (0x1dc0, 0x1dff),
-    (0x200c, 0x200d),
-    (0x20d0, 0x20ff),
-    (0xfe00, 0xfe0f),
-    (0xfe20, 0xfe2f),
-];
-
-/// East Asian wide characters and emoji shown as pictures by default, as ranges in order.
-const WIDE: &[(u32, u32)] = &[
-    (0x1100, 0x115f),
-    (0x231a, 0x231b),
-    (0x2329, 0x232a),
-    (0x23e9, 0x23ec),
-    (0x23f0, 0x23f0),
-    (0x23f3, 0x23f3),
-    (0x25fd, 0x25fe),
-    (0x2614, 0x2615),
-    (0x2648, 0x2653),
-    (0x267f, 0x267f),
-    (0x2693, 0x2693),
-    (0x26a1, 0x26a1),
-    (0x26aa, 0x26ab),
-    (0x26bd, 0x26be),
-    (0x26c4, 0x26c5),
-    (0x26ce, 0x26ce),
-    (0x26d4, 0x26d4),
-    (0x26ea, 0x26ea),
-    (0x26f2, 0x26f3),
-    (0x26f5, 0x26f5),
-    (0x26fa, 0x26fa),
-    (0x26fd, 0x26fd),
-    (0x2705, 0x2705),
-    (0x270a, 0x270b),
-    (0x2728, 0x2728),
-    (0x274c, 0x274c),
-    (0x274e, 0x274e),
-    (0x2753, 0x2755),
-    (0x2757, 0x2757),
-    (0x2795, 0x2797),
-    (0x27b0, 0x27b0),
-    (0x27bf, 0x27bf),
-    (0x2b1b, 0x2b1c),
-    (0x2b50, 0x2b50),
-    (0x2b55, 0x2b55),
-    (0x2e80, 0x303e),
-    (0x3041, 0x4dbf),
-    (0x4e00, 0xa4cf),
-    (0xa960, 0xa97f),
-    (0xac00, 0xd7a3),
-    (0xf900, 0xfaff),
-    (0xfe10, 0xfe19),
-    (0xfe30, 0xfe6f),
-    (0xff00, 0xff60),
-    (0xffe0, 0xffe6),
-    (0x1f004, 0x1f004),
-    (0x1f0cf, 0x1f0cf),
-    (0x1f18e, 0x1f18e),
-    (0x1f191, 0x1f19a),
-    (0x1f200, 0x1f320),
-    (0x1f32d, 0x1f335),
-    (0x1f337, 0x1f37c),
-    (0x1f37e, 0x1f393),
-    (0x1f3a0, 0x1f3ca),
-    (0x1f3cf, 0x1f3d3),
-    (0x1f3e0, 0x1f3f0),
-    (0x1f3f4, 0x1f3f4),
-    (0x1f3f8, 0x1f43e),
-    (0x1f440, 0x1f440),
-    (0x1f442, 0x1f4fc),
-    (0x1f4ff, 0x1f53d),
-    (0x1f54b, 0x1f54e),
-    (0x1f550, 0x1f567),
-    (0x1f57a, 0x1f57a),
-    (0x1f595, 0x1f596),
-    (0x1f5a4, 0x1f5a4),
-    (0x1f5fb, 0x1f64f),
-    (0x1f680, 0x1f6c5),
-    (0x1f6cc, 0x1f6cc),
-    (0x1f6d0, 0x1f6d2),
-    (0x1f6d5, 0x1f6d7),
-    (0x1f6dc, 0x1f6df),
-    (0x1f6eb, 0x1f6ec),
-    (0x1f6f4, 0x1f6fc),
-    (0x1f7e0, 0x1f7eb),
-    (0x1f7f0, 0x1f7f0),
-    (0x1f90c, 0x1f93a),
-    (0x1f93c, 0x1f945),
-    (0x1f947, 0x1f9ff),
-    (0x1fa70, 0x1faff),
-    (0x20000, 0x3fffd),
-];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_tables_are_in_order() {
-        for table in [ZERO, WIDE] {
-            assert!(table.iter().all(|&(first, last)| first <= last));
-            assert!(table.windows(2).all(|pair| pair[0].1 < pair[1].0));
-        }
-    }
 
     #[test]
     fn overwriting_half_of_a_wide_character_blanks_the_other_half() {

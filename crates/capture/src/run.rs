@@ -1,6 +1,6 @@
 //! A command from its start to its end: everything in this crate tied together.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,13 +9,14 @@ use log_model::{JobId, Outcome, Owner, Phase, Source};
 use redact::Redactor;
 use rustix::process::Signal;
 use stream_store::Ending;
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
 use crate::child::{self, Command, Exit, Heard, Running, Signals, Started};
 use crate::error::Result;
 use crate::handle::{Capture, CaptureOptions, Report};
 use crate::store::StoreSource;
+use crate::through::{Passed, Through};
 
 /// What is read from a pipe at once: as much as a pipe holds.
 const PIECE: usize = 64 * 1024;
@@ -78,7 +79,8 @@ impl RunOptions {
 pub struct RunReport {
     /// How the command ended: what this process should end with as well.
     pub exit: Exit,
-    /// Why the command could not be started, in a sentence; `exit` is 127 or 126 then.
+    /// Why the command could not be started, in a sentence, and `exit` is 127 or 126 then; or what of its output did not
+    /// go through to ours.
     pub problem: Option<String>,
     /// What became of its log.
     pub log: Report,
@@ -118,14 +120,15 @@ pub async fn run(
     if let Some(phase) = &options.phase {
         capture.stage_started(phase.clone()).await;
     }
-    let (exit, stopped, problem) = match child::start(&command, pty)? {
-        Started::Running(mut running) => {
-            let (exit, stopped) = follow(&mut running, &capture, &mut signals, options.quiet).await?;
-            (exit, stopped, None)
-        }
+    let Followed { exit, stopped, problem } = match child::start(&command, pty)? {
+        Started::Running(mut running) => follow(&mut running, &capture, &mut signals, options.quiet).await?,
         Started::Not(exit, problem) => {
             capture.say(problem.clone()).await;
-            (exit, false, Some(problem))
+            Followed {
+                exit,
+                stopped: false,
+                problem: Some(problem),
+            }
         }
     };
     if options.phase.is_some() {
@@ -148,14 +151,35 @@ fn outcome(exit: Exit, stopped: bool) -> Outcome {
     }
 }
 
-/// Reads, passes on and waits, until the command is over and its output too. The second answer: it was asked to stop.
-async fn follow(running: &mut Running, capture: &Capture, signals: &mut Signals, quiet: bool) -> Result<(Exit, bool)> {
+/// How a command went.
+struct Followed {
+    exit: Exit,
+    /// It was asked to stop.
+    stopped: bool,
+    /// What of it did not go as it would have without us, in a sentence.
+    problem: Option<String>,
+}
+
+/// Reads, passes on and waits, until the command is over and its output too.
+async fn follow(running: &mut Running, capture: &Capture, signals: &mut Signals, quiet: bool) -> Result<Followed> {
     let (stdout, stderr) = (running.stdout.take(), running.stderr.take());
     let (out, err) = (Flow::default(), Flow::default());
     let pumps = async {
         tokio::join!(
-            pump(stdout, Source::Stdout, (!quiet).then(tokio::io::stdout), capture, &out),
-            pump(stderr, Source::Stderr, (!quiet).then(tokio::io::stderr), capture, &err),
+            pump(
+                stdout,
+                Source::Stdout,
+                (!quiet).then_some(Through::Stdout),
+                capture,
+                &out
+            ),
+            pump(
+                stderr,
+                Source::Stderr,
+                (!quiet).then_some(Through::Stderr),
+                capture,
+                &err
+            ),
         )
     };
     tokio::pin!(pumps);
@@ -189,7 +213,17 @@ async fn follow(running: &mut Running, capture: &Capture, signals: &mut Signals,
             }
         }
     }
-    Ok((status.into(), stopped))
+    let refusals = [(&out, "standard output"), (&err, "standard error")].map(|(flow, name)| {
+        let error = flow.refusal.take()?;
+        Some(format!(
+            "some of the command's {name} could not be written to ours: {error}"
+        ))
+    });
+    Ok(Followed {
+        exit: status.into(),
+        stopped,
+        problem: refusals.into_iter().flatten().next(),
+    })
 }
 
 /// Whether it asks for the end.
@@ -220,9 +254,15 @@ struct Flow {
     /// Since when its pipe has been empty; none while we work on what came.
     waiting_since: Cell<Option<Instant>>,
     closed: Cell<bool>,
+    /// Why our own output did not take something, the first time.
+    refusal: RefCell<Option<io::Error>>,
 }
 
 impl Flow {
+    fn refused(&self, error: io::Error) {
+        self.refusal.borrow_mut().get_or_insert(error);
+    }
+
     /// Whether, this long after the child's end, nothing more will come that belongs to it.
     fn is_over(&self, before: u64, spent: Duration) -> bool {
         if self.closed.get() {
@@ -239,7 +279,7 @@ impl Flow {
 async fn pump(
     output: Option<impl AsyncReadExt + Unpin>,
     source: Source,
-    through: Option<impl AsyncWrite + Unpin>,
+    through: Option<Through>,
     capture: &Capture,
     flow: &Flow,
 ) {
@@ -252,7 +292,7 @@ async fn pump(
 async fn carry(
     mut output: impl AsyncReadExt + Unpin,
     source: Source,
-    mut through: Option<impl AsyncWrite + Unpin>,
+    through: Option<Through>,
     capture: &Capture,
     flow: &Flow,
 ) {
@@ -261,27 +301,25 @@ async fn carry(
         flow.waiting_since.set(Some(Instant::now()));
         let read = output.read(&mut piece).await;
         flow.waiting_since.set(None);
-        let bytes = match read {
+        let count = match read {
             Ok(0) => return,
-            Ok(count) => &piece[..count],
+            Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             // A pseudo-terminal whose last user is gone says EIO; that is its end.
             Err(_) => return,
         };
-        flow.bytes.set(flow.bytes.get() + bytes.len() as u64);
-        capture.write(source, bytes).await;
-        if let Some(ours) = &mut through {
-            let passed = async {
-                ours.write_all(bytes).await?;
-                ours.flush().await
-            };
-            match passed.await {
-                Ok(()) => {}
-                // Whoever read our output is gone. Without us the command would learn that by its next write; it
-                // does so now, because its pipe ends here.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return,
-                Err(_) => through = None,
-            }
+        flow.bytes.set(flow.bytes.get() + count as u64);
+        capture.write(source, &piece[..count]).await;
+        let Some(ours) = through else { continue };
+        let passed;
+        (piece, passed) = ours.pass(piece, count).await;
+        match passed {
+            Passed::Whole => {}
+            // Whoever read our output is gone. Without us the command would learn that by its next write; it does so
+            // now, because its pipe ends here.
+            Passed::Gone => return,
+            // A full disk, say. The command cannot be told as it would be without us; what comes next may have room.
+            Passed::Not(error) => flow.refused(error),
         }
     }
 }

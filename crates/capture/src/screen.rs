@@ -22,7 +22,7 @@ pub struct Line<'a> {
     pub continues: bool,
     /// On a pseudo-terminal: what was shown of a line that goes on. Together they are the line.
     pub before: &'a str,
-    /// On a pipe: parts of the text that are left of what stood there before something shorter was written over it.
+    /// Parts of the text that are left of what stood there before something shorter was written over it.
     pub(crate) left: &'a [Left],
 }
 
@@ -294,7 +294,7 @@ fn drain(window: &mut Window, emit: &mut impl FnMut(Line<'_>)) {
             cut,
             continues: line.before.is_some(),
             before: line.before.as_deref().unwrap_or_default(),
-            left: &[],
+            left: &line.left,
         });
     }
 }

@@ -9,6 +9,7 @@ use log_model::Class;
 
 use crate::classify::classify;
 use crate::row::Row;
+use crate::under::Left;
 use crate::window::Window;
 
 /// One row and what of it was already shown.
@@ -33,6 +34,8 @@ pub(crate) struct Final {
     pub(crate) full: u64,
     /// What of the line went out before; its text goes on from there.
     pub(crate) before: Option<String>,
+    /// What of the text is left of what stood there before.
+    pub(crate) left: Vec<Left>,
 }
 
 /// Rows that left while their text went on in the next one.
@@ -40,6 +43,7 @@ pub(crate) struct Final {
 pub(crate) struct Joined {
     text: String,
     beyond: u64,
+    left: Vec<Left>,
     shown: String,
     /// Some of it was shown.
     was_shown: bool,
@@ -55,11 +59,27 @@ impl Joined {
             self.shown.push_str(text);
             self.was_shown = true;
         }
+        self.add_left(entry, &own);
         let room = limit.saturating_sub(self.text.len());
         let end = own.floor_char_boundary(room.min(own.len()));
         self.text.push_str(&own[..end]);
         self.beyond += (own.len() - end) as u64;
         self.unended = true;
+    }
+
+    /// What is left on a row is judged with the rows before it, and goes on in the next one.
+    fn add_left(&mut self, entry: &Shown, own: &str) {
+        let length = self.text.len();
+        for left in self.left.iter_mut().filter(|left| left.at + left.text.len() == length) {
+            left.text.push_str(own);
+        }
+        for left in entry.row.left() {
+            self.left.push(Left {
+                at: length + left.at,
+                before: self.text.clone() + &left.before,
+                text: left.text,
+            });
+        }
     }
 
     /// The line, or what of it was not shown; none when all of it was.
@@ -73,10 +93,14 @@ impl Joined {
             }
             // What was typed after a prompt, say: the prompt itself is stored once.
             if !self.shown.is_empty() {
+                let text = rest.to_owned();
+                let shown = self.shown.len();
+                let left = self.left.into_iter().filter_map(|left| behind(left, shown)).collect();
                 return Some(Final {
-                    text: rest.to_owned(),
-                    full: rest.len() as u64 + self.beyond,
+                    full: text.len() as u64 + self.beyond,
+                    text,
                     before: Some(self.shown),
+                    left,
                 });
             }
         }
@@ -84,8 +108,21 @@ impl Joined {
             text: self.text,
             full,
             before: None,
+            left: self.left,
         })
     }
+}
+
+/// What of it stands behind the first bytes, which went out before.
+fn behind(mut left: Left, shown: usize) -> Option<Left> {
+    let Some(at) = left.at.checked_sub(shown) else {
+        let rest = left.text.split_off((shown - left.at).min(left.text.len()));
+        left.before.push_str(&left.text);
+        (left.at, left.text) = (0, rest);
+        return (!left.text.is_empty()).then_some(left);
+    };
+    left.at = at;
+    Some(left)
 }
 
 /// How often a row within a tool's reach is found still before it goes out: a finished task at the head of a list.
@@ -375,7 +412,8 @@ impl Window {
             self.settled -= 1;
         }
         if at > 0 {
-            // Scrolled out from below rows that stay: a line of its own.
+            // Scrolled out from below rows that stay: a line of its own, after all that left before.
+            self.end_joined();
             if entry.changed || entry.text.is_none() {
                 let mut joined = Joined::default();
                 joined.add(&entry, self.limit);

@@ -1,10 +1,11 @@
 //! What waits on disk while the store is away: a file of redacted text that outlives its process.
 //!
-//! The file is lines of JSON. A header says whose log it is and which writer's; a `progress` line of fixed length, the
-//! only one that is ever written again, says how its numbers stand to the store's; a `batch` line announces how many
-//! lines of entries follow it, how long they are, and their sum; a `closed` line says that the writer ended by itself,
-//! and how the job was to end. Entries have the one JSON form they have everywhere. A file is locked while its process
-//! lives; one that can be locked belongs to nobody any more, and without a `closed` line its writer was killed.
+//! The file is lines of JSON. A header says whose log it is and which writer's. Two lines of fixed length follow, the
+//! only ones that are ever written again, so that they can be on a disk that is full: `progress` says how its numbers
+//! stand to the store's; `closed`, which is `open` until then, says that the writer ended by itself, which lines it could
+//! not keep, and how the job was to end. Behind them a `batch` line announces how many lines of entries follow it, how
+//! long they are, and their sum. Entries have the one JSON form they have everywhere. A file is locked while its process
+//! lives; one that can be locked belongs to nobody any more, and while it is `open` its writer was killed.
 //!
 //! This file is the form; `file` is what is done with it on a disk.
 
@@ -12,14 +13,16 @@ mod file;
 
 use std::io::{self, BufRead};
 
-use log_model::{JobId, Owner, Phase, Recorded, Seq, WriterId};
+use log_model::{GapReason, JobId, Owner, Phase, Recorded, Seq, WriterId};
 use serde::{Deserialize, Serialize};
 use stream_store::Ending;
+
+use crate::gaps::gap;
 
 pub(crate) use self::file::{Leftover, Refused, SpoolFile, list};
 
 /// The form this code writes and reads.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// No line of a spool is longer: a batch line is some 100 bytes, an entry's text is bounded by the display limit.
 const LONGEST_LINE: usize = 1024 * 1024;
@@ -124,21 +127,43 @@ struct BatchLine {
     sum: String,
 }
 
-#[derive(Serialize, Deserialize)]
-struct ClosedLine {
-    closed: Closing,
+/// Whether the writer ended by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Close {
+    #[default]
+    Open,
+    Closed(Closing),
 }
 
-#[derive(Serialize, Deserialize)]
-struct Closing {
-    ending: Option<Ending>,
+/// A writer's last word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Closing {
+    /// How long the file is: one that is shorter lost its end with the machine.
+    at: u64,
+    /// What it could not keep.
+    pub(crate) missing: Option<Missing>,
+    /// How the job is to end.
+    pub(crate) ending: Option<Ending>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Announced {
-    Batch(BatchLine),
-    Closed(ClosedLine),
+/// Lines at the end for which there was no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Missing {
+    /// The number of the gap that stands for them.
+    pub(crate) number: u64,
+    pub(crate) lines: u64,
+}
+
+impl Close {
+    /// Long enough for the largest numbers.
+    const LENGTH: usize = 192;
+
+    /// Always as long: it is written over what it was before.
+    fn line(&self) -> String {
+        let json = serde_json::to_string(self).unwrap_or_default();
+        format!("{json:<width$}\n", width = Self::LENGTH - 1)
+    }
 }
 
 /// Reads a spool: first its header, then record by record. Damage ends the reading, it never panics; memory is
@@ -152,6 +177,9 @@ pub struct SpoolReader<R> {
     progress: SpoolProgress,
     /// Where the progress line stands.
     progress_at: u64,
+    close: Close,
+    /// Where reading has come to.
+    at: u64,
 }
 
 impl<R: BufRead> SpoolReader<R> {
@@ -170,17 +198,24 @@ impl<R: BufRead> SpoolReader<R> {
         let progress_at = line.len() as u64;
         read_line(&mut input, &mut line)?;
         // Without it nobody can tell which of its batches the store has.
-        Ok(SpoolProgress::read(&line).map(|progress| {
-            let reader = Self {
-                input,
-                line,
-                over: false,
-                damaged: false,
-                progress,
-                progress_at,
-            };
-            (header, reader)
-        }))
+        let Some(progress) = SpoolProgress::read(&line) else {
+            return Ok(None);
+        };
+        let close_at = progress_at + line.len() as u64;
+        read_line(&mut input, &mut line)?;
+        // What cannot be read is no word that it was closed.
+        let close = serde_json::from_slice(&line).unwrap_or_default();
+        let reader = Self {
+            at: close_at + line.len() as u64,
+            input,
+            line,
+            over: false,
+            damaged: false,
+            progress,
+            progress_at,
+            close,
+        };
+        Ok(Some((header, reader)))
     }
 
     /// How the numbers stood to the store's when the file was opened.
@@ -202,24 +237,26 @@ impl<R: BufRead> SpoolReader<R> {
         if self.over {
             return Ok(None);
         }
-        read_line(&mut self.input, &mut self.line)?;
+        self.next_line()?;
+        if self.line.is_empty() {
+            return Ok(self.last_word());
+        }
         let announced = self
             .line
             .strip_suffix(b"\n")
-            .and_then(|line| serde_json::from_slice(line).ok());
+            .and_then(|line| serde_json::from_slice::<BatchLine>(line).ok());
         match announced {
             None => {
                 self.over = true;
                 self.damaged = self.line.ends_with(b"\n");
                 Ok(None)
             }
-            Some(Announced::Closed(ClosedLine { closed })) => Ok(Some(SpoolRecord::Closed { ending: closed.ending })),
-            Some(Announced::Batch(batch)) if batch.bytes > LONGEST_BATCH || batch.entries > MOST_ENTRIES => {
+            Some(batch) if batch.bytes > LONGEST_BATCH || batch.entries > MOST_ENTRIES => {
                 self.over = true;
                 self.damaged = true;
                 Ok(None)
             }
-            Some(Announced::Batch(batch)) => {
+            Some(batch) => {
                 let (events, bytes, sum) = self.entries(&batch)?;
                 let whole = events.len() == batch.entries as usize
                     && bytes == batch.bytes
@@ -237,12 +274,40 @@ impl<R: BufRead> SpoolReader<R> {
         }
     }
 
+    /// What stands behind the last batch: the gap of a closed file, if it has one, then that it was closed.
+    fn last_word(&mut self) -> Option<SpoolRecord> {
+        let Close::Closed(closing) = &mut self.close else {
+            self.over = true;
+            return None;
+        };
+        if closing.at != self.at {
+            self.over = true;
+            self.damaged = true;
+            return None;
+        }
+        if let Some(Missing { number, lines }) = closing.missing.take() {
+            return Some(SpoolRecord::Batch {
+                number,
+                events: vec![gap(Some(lines), GapReason::SpoolFull)],
+                whole: true,
+            });
+        }
+        self.over = true;
+        Some(SpoolRecord::Closed { ending: closing.ending })
+    }
+
+    fn next_line(&mut self) -> io::Result<()> {
+        read_line(&mut self.input, &mut self.line)?;
+        self.at += self.line.len() as u64;
+        Ok(())
+    }
+
     fn entries(&mut self, batch: &BatchLine) -> io::Result<(Vec<Recorded>, u64, Sum)> {
         let mut events = Vec::new();
         let mut bytes = 0;
         let mut sum = Sum::default();
         for _ in 0..batch.entries {
-            read_line(&mut self.input, &mut self.line)?;
+            self.next_line()?;
             let Some(line) = self.line.strip_suffix(b"\n") else {
                 break;
             };

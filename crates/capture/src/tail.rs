@@ -47,9 +47,16 @@ impl Tail {
     }
 
     /// What takes the place of the lines that were lost: the gap, then the last lines.
-    pub(crate) fn take(&mut self) -> Vec<Vec<Recorded>> {
-        let taken = std::mem::take(self);
-        let gap = (taken.lost > 0).then(|| vec![gap(Some(taken.lost), GapReason::SpoolFull)]);
-        gap.into_iter().chain(taken.batches).collect()
+    pub(crate) fn into_all(self) -> impl Iterator<Item = Vec<Recorded>> {
+        self.gap().into_iter().chain(self.batches)
+    }
+
+    /// The same, while it is held on to.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Vec<Recorded>> {
+        self.gap().into_iter().chain(self.batches.iter().cloned())
+    }
+
+    fn gap(&self) -> Option<Vec<Recorded>> {
+        (self.lost > 0).then(|| vec![gap(Some(self.lost), GapReason::SpoolFull)])
     }
 }

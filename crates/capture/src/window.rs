@@ -7,8 +7,9 @@
 use std::collections::VecDeque;
 
 use crate::ansi::Sink;
-use crate::row::{Row, width};
+use crate::row::Row;
 use crate::settle::{Final, Joined, Reach, Shown};
+use crate::width::width;
 
 /// The rows a command can still reach, and the cursor.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(crate) struct Window {
     home: bool,
     saved: Saved,
     modes: Modes,
+    tabs: Tabs,
     /// The rows of the first screen while the command draws on the other one.
     other: Option<Box<(VecDeque<Shown>, Saved)>>,
     /// The last character written: what a repetition repeats.
@@ -43,6 +45,7 @@ struct Saved {
     column: usize,
     charsets: Charsets,
     wraps: bool,
+    within: bool,
 }
 
 /// Which of the two character sets draw lines, and which one is in use.
@@ -56,6 +59,11 @@ impl Charsets {
     fn draws_lines(self) -> bool {
         self.lines[usize::from(self.second)]
     }
+
+    /// What is shown for a character.
+    fn shown(self, c: char) -> char {
+        if self.draws_lines() { drawn(c) } else { c }
+    }
 }
 
 /// How characters are put.
@@ -65,6 +73,8 @@ struct Modes {
     wraps: bool,
     /// What stands behind the cursor moves right.
     inserts: bool,
+    /// Rows are counted from the first of what scrolls, and none outside of it can be named.
+    within: bool,
     charsets: Charsets,
 }
 
@@ -73,8 +83,53 @@ impl Default for Modes {
         Self {
             wraps: true,
             inserts: false,
+            within: false,
             charsets: Charsets::default(),
         }
+    }
+}
+
+/// Where a tab stops: at every eighth column, until somebody sets stops of their own.
+#[derive(Debug, Default)]
+struct Tabs(Option<Vec<usize>>);
+
+impl Tabs {
+    /// The next stop behind `column`, or the `last` column.
+    fn after(&self, column: usize, last: usize) -> usize {
+        let next = match &self.0 {
+            None => Some((column / 8 + 1) * 8),
+            Some(stops) => stops.iter().copied().find(|stop| *stop > column),
+        };
+        next.map_or(last, |next| next.min(last))
+    }
+
+    /// The last stop before `column`, or the first column.
+    fn before(&self, column: usize) -> usize {
+        match &self.0 {
+            None => column.saturating_sub(1) / 8 * 8,
+            Some(stops) => stops.iter().copied().rfind(|stop| *stop < column).unwrap_or(0),
+        }
+    }
+
+    fn own(&mut self) -> &mut Vec<usize> {
+        /// No terminal is wider.
+        const WIDEST: usize = u16::MAX as usize;
+        self.0.get_or_insert_with(|| (8..WIDEST).step_by(8).collect())
+    }
+
+    fn set(&mut self, column: usize) {
+        let stops = self.own();
+        if let Err(at) = stops.binary_search(&column) {
+            stops.insert(at, column);
+        }
+    }
+
+    fn clear(&mut self, column: usize) {
+        self.own().retain(|stop| *stop != column);
+    }
+
+    fn clear_all(&mut self) {
+        self.0 = Some(Vec::new());
     }
 }
 
@@ -94,6 +149,7 @@ impl Window {
             home: false,
             saved: Saved::default(),
             modes: Modes::default(),
+            tabs: Tabs::default(),
             other: None,
             last: None,
             joined: Joined::default(),
@@ -182,6 +238,8 @@ impl Window {
                 self.rows.insert(top, Shown::default());
             }
         }
+        // The last one may have gone on in what was moved out.
+        self.break_line_before(bottom + 1);
         self.reach.edit(top);
         self.at_cursor();
     }
@@ -227,6 +285,7 @@ impl Window {
             column: self.column,
             charsets: self.modes.charsets,
             wraps: self.modes.wraps,
+            within: self.modes.within,
         };
         self.other = Some(Box::new((rows, cursor)));
         self.settled = 0;
@@ -293,6 +352,23 @@ impl Window {
         self.at_cursor();
     }
 
+    /// To the first place by name.
+    fn go_home(&mut self) {
+        self.go_to(0, 0);
+        self.home = self.row == 0;
+    }
+
+    /// To a row by its number.
+    fn go_to(&mut self, row: usize, column: usize) {
+        let (top, bottom) = self.region;
+        let row = if self.modes.within {
+            (top + row).min(bottom)
+        } else {
+            row
+        };
+        self.go(row, column);
+    }
+
     /// Up or down by so many rows; a cursor inside of what scrolls stays there.
     fn go_by(&mut self, rows: isize, column: usize) {
         let (top, bottom) = self.region;
@@ -307,6 +383,7 @@ impl Window {
             column: self.column,
             charsets: self.modes.charsets,
             wraps: self.modes.wraps,
+            within: self.modes.within,
         };
     }
 
@@ -316,6 +393,7 @@ impl Window {
         self.column = self.saved.column.min(self.columns);
         self.modes.charsets = self.saved.charsets;
         self.modes.wraps |= self.saved.wraps;
+        self.modes.within = self.saved.within;
     }
 
     fn reverse_index(&mut self) {
@@ -326,8 +404,25 @@ impl Window {
         }
     }
 
+    /// Every place on the screen shows the same letter: a picture to adjust a tube by.
+    fn fill(&mut self) {
+        let (row, column) = (self.row, self.column);
+        for at in 0..self.height {
+            self.row = at;
+            let columns = self.columns;
+            self.edit().put_ascii(0, &"E".repeat(columns));
+            self.break_line_before(at);
+        }
+        (self.row, self.column) = (row, column);
+        self.home = false;
+    }
+
     fn put(&mut self, c: char) {
         let width = width(c);
+        if width == 0 && self.column == 0 {
+            // Nothing stands before it that it could combine with.
+            return;
+        }
         if self.column + width > self.columns {
             if self.modes.wraps {
                 let columns = self.columns;
@@ -394,6 +489,10 @@ impl Window {
 
     fn private(&mut self, mode: u16, on: bool) {
         match mode {
+            6 => {
+                self.modes.within = on;
+                self.go_home();
+            }
             7 => self.modes.wraps = on,
             // A tool that hides the cursor, or asks for its changes to be shown at once, is about to draw.
             25 if on => self.reach.ends_to_draw(),
@@ -419,17 +518,24 @@ impl Sink for Window {
             return;
         }
         for c in text.chars() {
-            let c = if self.modes.charsets.draws_lines() { drawn(c) } else { c };
-            self.put(c);
-            self.last = Some(c);
+            self.put(self.modes.charsets.shown(c));
+            if width(c) > 0 {
+                self.last = Some(c);
+            }
         }
     }
 
     fn control(&mut self, byte: u8) {
         match byte {
             b'\r' => self.column = 0,
-            0x08 => self.column = self.column.min(self.columns - 1).saturating_sub(1),
-            b'\t' => self.column = ((self.column / 8 + 1) * 8).min(self.columns - 1),
+            0x08 => {
+                self.home = false;
+                self.column = self.column.min(self.columns - 1).saturating_sub(1);
+            }
+            b'\t' => {
+                self.home = false;
+                self.column = self.tabs.after(self.column, self.columns - 1);
+            }
             0x0b | 0x0c => self.newline(),
             0x0e => self.modes.charsets.second = true,
             0x0f => self.modes.charsets.second = false,
@@ -459,12 +565,23 @@ impl Sink for Window {
             b'E' => self.go_by(step, 0),
             b'F' => self.go_by(-step, 0),
             b'G' | b'`' => self.go(row, count - 1),
-            b'I' => self.go(row, (column / 8 + count) * 8),
-            b'Z' => self.go(row, column.div_ceil(8).saturating_sub(count) * 8),
-            b'd' => self.go(count - 1, column),
+            b'I' => {
+                let after = (0..count.min(columns)).fold(column, |at, _| self.tabs.after(at, columns - 1));
+                self.go(row, after);
+            }
+            b'Z' => {
+                let before = (0..count.min(columns)).fold(column, |at, _| self.tabs.before(at));
+                self.go(row, before);
+            }
+            b'g' => match first {
+                0 => self.tabs.clear(column),
+                3 => self.tabs.clear_all(),
+                _ => {}
+            },
+            b'd' => self.go_to(count - 1, column),
             b'H' | b'f' => {
-                self.go(count - 1, usize::from(second.max(1)) - 1);
-                self.home = count == 1 && second <= 1;
+                self.go_to(count - 1, usize::from(second.max(1)) - 1);
+                self.home = (self.row, self.column) == (0, 0);
             }
             b'J' => self.erase_display(first, behind),
             b'K' => match first {
@@ -478,8 +595,9 @@ impl Sink for Window {
             b'@' if behind < columns => self.erase(|row| row.insert(column, count, columns)),
             b'b' => {
                 if let Some(c) = self.last {
+                    self.home = false;
                     for _ in 0..count.min(columns * self.height) {
-                        self.put(c);
+                        self.put(self.modes.charsets.shown(c));
                     }
                 }
             }
@@ -513,7 +631,7 @@ impl Sink for Window {
                 };
                 if count < bottom {
                     self.region = (count - 1, bottom - 1);
-                    self.go(0, 0);
+                    self.go_home();
                 }
             }
             b'h' if first == 4 => self.modes.inserts = true,
@@ -531,8 +649,9 @@ impl Sink for Window {
             b'c' => {
                 self.clear();
                 self.modes = Modes::default();
+                self.tabs = Tabs::default();
                 self.region = (0, self.height - 1);
-                self.go(0, 0);
+                self.go_home();
             }
             b'D' => {
                 self.column = self.column.min(self.columns - 1);
@@ -542,6 +661,7 @@ impl Sink for Window {
                 self.newline();
                 self.column = 0;
             }
+            b'H' => self.tabs.set(self.column.min(self.columns - 1)),
             b'M' => self.reverse_index(),
             _ => {}
         }
@@ -551,6 +671,7 @@ impl Sink for Window {
         match slot {
             b'(' => self.modes.charsets.lines[0] = set == b'0',
             b')' => self.modes.charsets.lines[1] = set == b'0',
+            b'#' if set == b'8' => self.fill(),
             _ => {}
         }
     }
@@ -565,6 +686,7 @@ fn drawn(c: char) -> char {
         '┴', '┬', '│', '≤', '≥', 'π', '≠', '£', '·',
     ];
     match c {
+        '_' => ' ',
         '`'..='~' => FROM_BACKTICK[c as usize - '`' as usize],
         c => c,
     }

@@ -300,6 +300,88 @@ fn no_dress_of_a_line_lets_a_secret_through() {
     none(&failures);
 }
 
+/// What is done to a line once it is there, so that the beginning of its secret goes and the end stays.
+const HARMS: &[(&str, fn(usize) -> String)] = &[
+    ("written over", |start| format!("\r{}", "x".repeat(start + 3))),
+    ("written over in steps", |start| {
+        (1..=start + 3).map(|end| format!("\r{}", "-".repeat(end))).collect()
+    }),
+    ("wiped", |start| format!("\r\x1b[{}X", start + 3)),
+    ("wiped backwards", |start| format!("\r\x1b[{}C\x1b[1K", start + 2)),
+    ("taken out", |start| format!("\r\x1b[{}P", start + 3)),
+    ("taken out one by one", |start| {
+        format!("\r{}", "\x1b[P".repeat(start + 3))
+    }),
+    ("parted", |start| format!("\r\x1b[{}C\x1b[4@", start + 3)),
+    ("parted and filled", |start| format!("\r\x1b[{}C\x1b[4@ok, ", start + 3)),
+    ("written over, then taken out", |start| {
+        format!("\r{}\r\x1b[3P", "x".repeat(start + 3))
+    }),
+];
+
+#[test]
+fn the_end_of_a_secret_whose_beginning_is_gone_is_hidden() {
+    let mut dice = Dice(17);
+    let mut failures = Vec::new();
+    for _ in 0..4 {
+        let known = format!("{}!{}", dice.word(9), dice.word(9));
+        for case in cases(&mut dice, &known) {
+            for (harm, bytes) in HARMS {
+                for pty in [None, Some((24, 400))] {
+                    let line = plain(&case) + &bytes(case.before.len());
+                    let bytes = format!("before\r\n{line}\r\nafter\r\n");
+                    let what = format!("{}, {harm}, {}", case.what, if pty.is_some() { "pty" } else { "pipe" });
+                    failures.extend(check(
+                        &mut dice,
+                        &what,
+                        &[&known],
+                        pty,
+                        bytes.as_bytes(),
+                        &[&case.secret],
+                    ));
+                }
+            }
+        }
+    }
+    none(&failures);
+}
+
+#[test]
+fn the_end_of_a_secret_on_the_next_row_is_hidden_when_its_beginning_is_written_over() {
+    let mut dice = Dice(18);
+    let mut failures = Vec::new();
+    for columns in [20, 33, 40] {
+        let known = dice.word(70);
+        for case in cases(&mut dice, &known) {
+            let start = case.before.len() + 3;
+            // To the row its beginning is on.
+            let rows = (plain(&case).len() - 1) / columns;
+            let up = if rows > 0 {
+                format!("\x1b[{rows}A")
+            } else {
+                String::new()
+            };
+            let down = format!("\x1b[{}B", rows + 1);
+            if start >= columns {
+                continue;
+            }
+            let over = "x".repeat(start);
+            let bytes = format!("before\r\n{}{up}\r{over}{down}\r\nafter\r\n", plain(&case));
+            let what = format!("{}, over rows of {columns}", case.what);
+            let pty = Some((24, u16::try_from(columns).expect("it is narrow")));
+            failures.extend(check(
+                &mut dice,
+                &what,
+                &[&known],
+                pty,
+                bytes.as_bytes(),
+                &[&case.secret],
+            ));
+        }
+    }
+    none(&failures);
+}
+
 #[test]
 fn text_around_a_secret_stays() {
     let mut dice = Dice(12);

@@ -1,6 +1,7 @@
 //! The file of a spool: what was written is read back, and damage never does more than end the reading.
 
 use capture::{SpoolHeader, SpoolReader, SpoolRecord};
+use log_model::{GapReason, LogEvent, Outcome};
 use proptest::prelude::*;
 
 fn read(bytes: &[u8]) -> Option<(SpoolHeader, Vec<SpoolRecord>)> {
@@ -13,11 +14,11 @@ fn read(bytes: &[u8]) -> Option<(SpoolHeader, Vec<SpoolRecord>)> {
 }
 
 /// The form on disk; a change of it needs a new number in the header.
-const GOLDEN: &str = r#"{"spool":3,"job":"build-42","owner":{"kind":"user","id":"user_ana"},"phase":"install","writer":"w0123456789abcdef"}
+const GOLDEN: &str = r#"{"spool":4,"job":"build-42","owner":{"kind":"user","id":"user_ana"},"phase":"install","writer":"w0123456789abcdef"}
 {"progress":"00000000000000000815 -0000000000000000002 00000000000000000000"}
+{"closed":{"at":507,"missing":{"number":8,"lines":3},"ending":{"outcome":"succeeded","exit_code":0}}}                                                                                          
 {"batch":7,"entries":1,"bytes":61,"sum":"1470612f7982351b"}
 {"kind":"line","ts":1000,"source":"stdout","text":"added 3"}
-{"closed":{"ending":{"outcome":"succeeded","exit_code":0}}}
 "#;
 
 #[test]
@@ -27,11 +28,38 @@ fn the_form_on_disk_is_read() {
         (header.job.as_str(), header.writer.as_str()),
         ("build-42", "w0123456789abcdef")
     );
-    assert_eq!(records.len(), 2);
-    let SpoolRecord::Batch { number, events, .. } = &records[0] else {
-        panic!("a batch comes first")
+    let [
+        SpoolRecord::Batch { number, events, .. },
+        SpoolRecord::Batch {
+            number: last,
+            events: word,
+            ..
+        },
+        SpoolRecord::Closed { ending: Some(ending) },
+    ] = &records[..]
+    else {
+        panic!("a batch, the gap behind it, and that it was closed: {records:?}")
     };
     assert_eq!((*number, events.len()), (7, 1));
+    let reason = GapReason::SpoolFull;
+    let expected = LogEvent::Gap {
+        lines: Some(3),
+        span: None,
+        reason,
+    };
+    assert_eq!((*last, &word[0].event), (8, &expected));
+    assert_eq!((ending.outcome, ending.exit_code), (Outcome::Succeeded, Some(0)));
+}
+
+#[test]
+fn a_file_that_is_not_closed_ends_with_its_last_batch() {
+    let at = GOLDEN.find("{\"closed\"").expect("it is closed");
+    let end = at + GOLDEN[at..].find('\n').expect("it is a line");
+    for line in ["\"open\"", "what nobody can read"] {
+        let open = format!("{}{line:<191}{}", &GOLDEN[..at], &GOLDEN[end..]);
+        let records = read(open.as_bytes()).expect("it has a header").1;
+        assert!(matches!(&records[..], [SpoolRecord::Batch { .. }]), "{records:?}");
+    }
 }
 
 #[test]
@@ -56,9 +84,15 @@ fn an_end_that_is_cut_off_is_told_from_damage() {
     };
     check(GOLDEN.as_bytes(), false);
     let body = GOLDEN.find("{\"batch\"").expect("there is a batch");
-    for end in body..GOLDEN.len() {
-        check(&GOLDEN.as_bytes()[..end], false);
+    let open = GOLDEN.replace(
+        &GOLDEN[GOLDEN.find("{\"closed\"").expect("it is closed")..body - 1],
+        &format!("{:<191}", "\"open\""),
+    );
+    for end in body..open.len() {
+        check(&open.as_bytes()[..end], false);
     }
+    // A closed file was longer: the machine died before its end was written.
+    check(&GOLDEN.as_bytes()[..body], true);
     for (what, with) in [
         ("added 3", "added 4"),
         ("{\"batch\"", "#\"batch\""),
@@ -81,7 +115,7 @@ fn a_file_cut_anywhere_gives_what_came_before_the_cut() {
 #[test]
 fn a_file_of_another_form_is_left_alone() {
     assert!(read(b"").is_none());
-    assert!(read(GOLDEN.replace("\"spool\":3", "\"spool\":2").as_bytes()).is_none());
+    assert!(read(GOLDEN.replace("\"spool\":4", "\"spool\":3").as_bytes()).is_none());
     assert!(read(b"{}\n").is_none());
 }
 

@@ -101,7 +101,7 @@ async fn a_batch_that_reads_back_damaged_is_followed_by_a_gap() {
     harm(&path, "{\"kind\"");
     let expected = vec!["sound".to_owned(), "gap Some(1) damaged".to_owned()];
     assert_eq!(drain(&mut out).await, [(1, expected)]);
-    assert_eq!(out.remove().await, 1);
+    assert_eq!(out.remove().await.0, 1);
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn a_write_that_takes_too_long_holds_nobody_up_and_is_in_its_place_once_it
     out.settle(Duration::from_secs(60)).await;
     let expected = [(2, vec!["1".to_owned(), "2".to_owned()]), (3, vec!["3".to_owned()])];
     assert_eq!(drain(&mut out).await, expected);
-    assert_eq!(out.remove().await, 0);
+    assert_eq!(out.remove().await.0, 0);
 }
 
 #[tokio::test]
@@ -169,7 +169,79 @@ async fn a_late_write_that_failed_is_counted() {
         (2, vec!["3".to_owned()]),
     ];
     assert_eq!(drain(&mut out).await, expected);
-    assert_eq!(out.remove().await, 3);
+    let (lost, trouble) = out.remove().await;
+    assert_eq!(
+        (lost, trouble),
+        (
+            3,
+            Some(SpoolTrouble::Unusable(
+                folder.path().to_owned(),
+                std::io::ErrorKind::TimedOut
+            ))
+        )
+    );
+}
+
+#[tokio::test]
+async fn what_came_while_the_disk_took_nothing_is_written_down_once_it_does() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let (mut out, path) = spilling(folder.path()).await;
+    let (go, hold) = std::sync::mpsc::channel();
+    out.disk.patience(Duration::from_millis(5));
+    out.disk.file().expect("it is ready").hold = Some(hold);
+    out.accept(lines(0..2)).await;
+    out.accept(lines(2..3)).await;
+    out.tail.lose(4);
+    assert!(out.may_resume());
+    out.resume().await;
+    assert!(out.overflowing, "it still writes");
+    go.send(()).expect("the disk waits for it");
+    out.settle(Duration::from_secs(60)).await;
+    out.disk.patience(Duration::from_secs(60));
+    out.resume().await;
+    out.accept(lines(3..4)).await;
+    let expected = [
+        (1, vec!["0", "1"]),
+        (2, vec!["gap Some(4) spool_full"]),
+        (3, vec!["2"]),
+        (4, vec!["3"]),
+    ];
+    let expected = expected.map(|(number, said)| (number, said.into_iter().map(str::to_owned).collect::<Vec<_>>()));
+    assert_eq!(drain(&mut out).await, expected);
+    drop(out);
+    assert_eq!(all_of(&path), (Vec::new(), false), "what was sent is not kept");
+}
+
+#[tokio::test]
+async fn a_spool_that_reached_its_limit_is_not_tried_again_before_it_is_empty() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let (mut out, _) = spilling(folder.path()).await;
+    accept_on_disk(&mut out, (0..11).map(|_| line(&"x".repeat(100_000))).collect()).await;
+    assert!(out.overflowing && !out.may_resume());
+    assert_eq!(out.trouble, Some(SpoolTrouble::Limit(1024 * 1024)));
+    drain(&mut out).await;
+    assert!(!out.overflowing);
+}
+
+#[tokio::test]
+async fn a_spool_that_could_not_be_made_is_made_later() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let place = folder.path().join("spool");
+    std::fs::write(&place, "in its way").expect("it can be written");
+    let header = header();
+    let mut out = Outbox::new(header.job.clone(), header.writer.clone());
+    out.create_spool(&place, header, 1024 * 1024).await;
+    out.accept(lines(0..1)).await;
+    out.spill(Vec::new()).await;
+    assert!(!out.is_spilling());
+    out.accept(lines(1..2)).await;
+    assert!(!out.overflowing, "memory has room");
+    std::fs::remove_file(&place).expect("it is there");
+    out.spill(Vec::new()).await;
+    assert!(out.is_spilling());
+    let path = out.disk.file().expect("it is ready").path().to_owned();
+    drop(out);
+    assert_eq!(all_of(&path).0, [(1, vec!["0".to_owned()]), (2, vec!["1".to_owned()])]);
 }
 
 #[tokio::test]
@@ -233,7 +305,7 @@ fn what_the_last_room_cannot_hold_is_counted_in_a_gap() {
         (0..30).map(|_| line(&wide)).collect(),
         vec![gap(Some(5), GapReason::SpoolFull), line("last")],
     ];
-    let unwritten = write_last(&mut file, (1..).zip(batches.iter().map(Vec::as_slice)), None);
+    let (unwritten, _) = write_last(&mut file, (1..).zip(batches.iter().map(Vec::as_slice)), None);
     drop(file);
     assert_eq!(unwritten, 31);
     let (all, closed) = all_of(&path);
@@ -242,7 +314,7 @@ fn what_the_last_room_cannot_hold_is_counted_in_a_gap() {
 }
 
 #[test]
-fn a_spool_without_room_for_the_gap_stays_open() {
+fn a_spool_without_any_room_says_how_many_lines_it_did_not_take() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let mut file = SpoolFile::create(folder.path(), &header(), 0).expect("a spool can be made");
     let path = file.path().to_owned();
@@ -254,9 +326,10 @@ fn a_spool_without_room_for_the_gap_stays_open() {
         }
     }
     let last = [line("one more")];
-    let unwritten = write_last(&mut file, std::iter::once((number + 1, last.as_slice())), None);
+    let (unwritten, _) = write_last(&mut file, std::iter::once((number + 1, last.as_slice())), None);
     drop(file);
     assert_eq!(unwritten, 1);
     let (all, closed) = all_of(&path);
-    assert_eq!((all.last(), closed), (Some(&(number, vec!["x".to_owned()])), false));
+    let last = (number + 1, vec!["gap Some(1) spool_full".to_owned()]);
+    assert_eq!((all.last(), closed), (Some(&last), true));
 }

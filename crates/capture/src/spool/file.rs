@@ -6,12 +6,12 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use log_model::Recorded;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, flock, fstatvfs};
 use stream_store::Ending;
 
 use crate::outbox::memory_of;
 
-use super::{BatchLine, ClosedLine, Closing, SpoolHeader, SpoolProgress, SpoolReader, SpoolRecord, Sum};
+use super::{BatchLine, Close, Closing, Missing, SpoolHeader, SpoolProgress, SpoolReader, SpoolRecord, Sum};
 
 /// Kept free under the limit for the word on what was lost, and for the last lines.
 pub(crate) const RESERVE: u64 = 2 * 1024 * 1024;
@@ -46,16 +46,25 @@ pub(crate) struct SpoolFile {
 }
 
 impl SpoolFile {
-    /// Makes the file and locks it. The folder is made too, for this user only.
+    /// Makes the file and locks it. The folder is made too, for this user only. On an error there is no file.
     pub(crate) fn create(folder: &Path, header: &SpoolHeader, limit: u64) -> io::Result<Self> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let path = folder.join(format!("{}.{}.spool", header.job, header.writer));
+        Self::create_at(&path, header, limit).inspect_err(|error| {
+            // On a full disk a file can be made and not be written to.
+            if error.kind() != io::ErrorKind::AlreadyExists {
+                let _ = std::fs::remove_file(&path);
+            }
+        })
+    }
+
+    fn create_at(path: &Path, header: &SpoolHeader, limit: u64) -> io::Result<Self> {
         let file = OpenOptions::new()
             .create_new(true)
             .write(true)
             .read(true)
             .mode(0o600)
-            .open(&path)?;
+            .open(path)?;
         // Waits for one who looks at every spool in the folder and has this one open: it lets go of an empty one.
         flock(&file, FlockOperation::LockExclusive)?;
         let progress = SpoolProgress::default();
@@ -63,18 +72,21 @@ impl SpoolFile {
         start.push(b'\n');
         let progress_at = start.len() as u64;
         start.extend_from_slice(progress.line().as_bytes());
+        start.extend_from_slice(Close::Open.line().as_bytes());
         file.write_all_at(&start, 0)?;
         let body = start.len() as u64;
         let reader = SpoolReader {
-            input: BufReader::new(File::open(&path)?),
+            input: BufReader::new(File::open(path)?),
             line: Vec::new(),
             over: false,
             damaged: false,
             progress,
             progress_at,
+            close: Close::Open,
+            at: body,
         };
         Ok(Self {
-            path,
+            path: path.to_owned(),
             file,
             reader,
             read_from: Some(body),
@@ -126,6 +138,23 @@ impl SpoolFile {
         self.write(&record).map_err(Refused::Disk)
     }
 
+    /// Appends batches, all of them or none.
+    pub(crate) fn append_all<'a>(
+        &mut self,
+        batches: impl Iterator<Item = (u64, &'a [Recorded])>,
+    ) -> Result<(), Refused> {
+        let before = self.len;
+        for (number, events) in batches {
+            if let Err(refused) = self.append(number, events, false) {
+                // Half of what waits would be taken for all of it.
+                self.file.set_len(before).map_err(Refused::Disk)?;
+                self.len = before;
+                return Err(refused);
+            }
+        }
+        Ok(())
+    }
+
     /// Writes all of it or, as far as the disk allows, none of it.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self.file.write_all_at(bytes, self.len) {
@@ -151,6 +180,7 @@ impl SpoolFile {
     pub(crate) fn read(&mut self) -> io::Result<Option<(u64, Vec<Recorded>, bool)>> {
         if let Some(at) = self.read_from.take() {
             self.reader.input.seek(SeekFrom::Start(at))?;
+            self.reader.at = at;
             self.reader.over = false;
             self.reader.damaged = false;
         }
@@ -199,14 +229,21 @@ impl SpoolFile {
         })
     }
 
-    /// The writer ends by itself and leaves this file for later.
-    pub(crate) fn close(&mut self, ending: Option<Ending>) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&ClosedLine {
-            closed: Closing { ending },
-        })?;
-        line.push(b'\n');
-        self.write(&line)?;
-        self.sync()
+    /// The writer ends by itself and leaves this file for later. What is `missing` was refused. Needs no more room than
+    /// the file has already.
+    pub(crate) fn close(&mut self, missing: Option<Missing>, ending: Option<Ending>) -> io::Result<()> {
+        // First what it speaks of: a machine that dies between the two must not leave a word without it.
+        self.sync()?;
+        let at = self.len;
+        let close = Close::Closed(Closing { at, missing, ending });
+        let close_at = self.body - Close::LENGTH as u64;
+        self.file.write_all_at(close.line().as_bytes(), close_at)?;
+        self.file.sync_data()
+    }
+
+    /// How many bytes the disk has room for; as many as anybody asks for where it does not say.
+    pub(crate) fn room(&self) -> u64 {
+        fstatvfs(&self.file).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     /// Everything was delivered and said: the file goes.

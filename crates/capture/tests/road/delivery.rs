@@ -294,11 +294,11 @@ async fn a_batch_that_is_on_its_way_when_the_spool_is_used_waits_there_too() {
 }
 
 /// Puts a spool in the folder whose first batch is not the store's first: what came before was lost.
-fn leave_a_spool(place: &Place, numbers: std::ops::Range<usize>, closed: &str) -> PathBuf {
-    let mut text = r#"{"spool":3,"job":"build-42","owner":{"kind":"user","id":"user_ana"},"phase":null,"writer":"w0123456789abcdef"}
+fn leave_a_spool(place: &Place, numbers: std::ops::Range<usize>, ended: bool) -> PathBuf {
+    let head = r#"{"spool":4,"job":"build-42","owner":{"kind":"user","id":"user_ana"},"phase":null,"writer":"w0123456789abcdef"}
 {"progress":"00000000000000000000 +0000000000000000000 00000000000000000000"}
-"#
-    .to_owned();
+"#;
+    let mut body = String::new();
     for number in numbers {
         let entry =
             format!("{{\"kind\":\"line\",\"ts\":1000,\"source\":\"stdout\",\"text\":\"line number {number}\"}}\n");
@@ -312,21 +312,23 @@ fn leave_a_spool(place: &Place, numbers: std::ops::Range<usize>, closed: &str) -
             (sum ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
         });
         let bytes = entry.len();
-        text += &format!("{{\"batch\":{number},\"entries\":1,\"bytes\":{bytes},\"sum\":\"{sum:016x}\"}}\n{entry}");
+        body += &format!("{{\"batch\":{number},\"entries\":1,\"bytes\":{bytes},\"sum\":\"{sum:016x}\"}}\n{entry}");
     }
     std::fs::create_dir_all(place.spools()).expect("a folder can be made");
     let path = place.spools().join("build-42.w0123456789abcdef.spool");
-    std::fs::write(&path, text + closed).expect("it can be written");
+    let close = match ended {
+        true => format!("{{\"closed\":{{\"at\":{}}}}}", head.len() + 192 + body.len()),
+        false => "\"open\"".to_owned(),
+    };
+    std::fs::write(&path, format!("{head}{close:<191}\n{body}")).expect("it can be written");
     path
 }
-
-const CLOSED: &str = "{\"closed\":{\"ending\":null}}\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spool_whose_beginning_the_store_lost_is_delivered_once_however_often_it_is_broken_off() {
     for broken_off_at in 0..4 {
         let place = Place::new();
-        leave_a_spool(&place, 5..8, CLOSED);
+        leave_a_spool(&place, 5..8, true);
         // The store knows the writer, but none of its batches.
         let owner = Owner::user(OwnerId::new("user_ana").expect("it is an owner"));
         let writer = "w0123456789abcdef".parse().expect("it is an id");
@@ -364,7 +366,7 @@ async fn a_spool_whose_beginning_the_store_lost_is_delivered_once_however_often_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_writers_gap_is_said_once_however_often_its_spool_is_broken_off() {
     let place = Place::new();
-    leave_a_spool(&place, 1..3, "");
+    leave_a_spool(&place, 1..3, false);
     place.store.plan([None, None, Some(Fault::After), Some(Fault::Taken)]);
     let first = flush(&place.as_store(), &place.spools(), None)
         .await
@@ -385,7 +387,7 @@ async fn a_killed_writers_gap_is_said_once_however_often_its_spool_is_broken_off
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spool_that_is_damaged_in_the_middle_says_so() {
     let place = Place::new();
-    let path = leave_a_spool(&place, 1..5, CLOSED);
+    let path = leave_a_spool(&place, 1..5, true);
     let held = std::fs::read_to_string(&path).expect("it can be read");
     std::fs::write(&path, held.replace("line number 3", "line Number 3")).expect("it can be written");
     flush(&place.as_store(), &place.spools(), None)

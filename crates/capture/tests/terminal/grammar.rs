@@ -90,6 +90,17 @@ fn bar_below() -> impl Strategy<Value = String> {
     })
 }
 
+/// What programs that fill the screen set up: regions, tab stops, drawn lines.
+fn set_up() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => (1..6u16, 2..7u16).prop_map(|(top, bottom)| format!("\x1b[{top};{bottom}r")),
+        2 => fixed(&["\x1b[r", "\x1b[?6h", "\x1b[?6l", "\x1bc", "\x1b#8", "\x1bE"]),
+        2 => fixed(&["\x1bH", "\x1b[g", "\x1b[3g", "\t\t"]),
+        2 => (0..9u16, prop::sample::select(vec!['b', 'I', 'Z'])).prop_map(|(n, c)| format!("\x1b[{n}{c}")),
+        2 => fixed(&["\x1b(0lqqk\x1b(B", "\x1b)0\x0emqj\x0f", "\x1b(0", "\x0e", "\x0f", "\x1b)0"]),
+    ]
+}
+
 pub(crate) fn stream() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         8 => text(),
@@ -99,6 +110,7 @@ pub(crate) fn stream() -> impl Strategy<Value = Vec<u8>> {
         2 => unseen(),
         1 => frames(),
         1 => bar_below(),
+        2 => set_up(),
         1 => fixed(&["\r\x1b7", "\x1b8", "\r\x1b[s", "\x1b[u", "\x1b[?7l", "\x1b[?7h", "\x1b[4h", "\x1b[4l", "\n"]),
     ];
     prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat().into_bytes())

@@ -20,11 +20,18 @@ from wcwidth import wcwidth
 HIDDEN = set(map(chr, range(0xE0000, 0xE0080))) | set("\u00ad\u061c\u180e\u200b\u200e\u200f\ufeff") | set(map(chr, (*range(0x2028, 0x202F), *range(0x2060, 0x2070))))
 
 
+# The set that draws lines has no others below its blank, and shows a newline's sign for this letter.
+LINES = "".join(map(chr, range(ord("_")))) + " " + pyte.charsets.VT100_MAP[ord("`") :].replace("\u2591", "\u2424")
+pyte.charsets.MAPS["0"] = LINES
+
+
 class Terminal(pyte.Screen):
     """A screen that remembers, and that does as xterm does where pyte knows less."""
 
     def __init__(self, columns, lines):
         self.past = []
+        # What a repetition repeats.
+        self.written = None
         # The cursor was sent to the first place by name, and nothing happened since.
         self.home = False
         super().__init__(columns, lines)
@@ -34,7 +41,8 @@ class Terminal(pyte.Screen):
         while x < self.columns:
             data = line[x].data
             if data and wcwidth(data[0]) == 2:
-                whole = x + 1 >= self.columns or line[x + 1].data == ""
+                # One that was pushed half over the margin is gone.
+                whole = x + 1 < self.columns and line[x + 1].data == ""
                 text.append(data if whole else " ")
                 x += 2 if whole else 1
                 continue
@@ -70,6 +78,7 @@ class Terminal(pyte.Screen):
                 # No room for both halves: a terminal wraps before it.
                 self.cursor.x = self.columns
             super().draw(char)
+            self.written = char
 
     def index(self):
         top, bottom = self.margins or (0, self.lines - 1)
@@ -91,17 +100,63 @@ class Terminal(pyte.Screen):
     def settle(self):
         self.cursor.x = min(self.cursor.x, self.columns - 1)
 
+    # Margins stop a cursor that is between them, or comes to one from there; not one that is beyond.
     def cursor_up(self, count=None):
         self.settle()
-        super().cursor_up(count)
+        top, _ = self.margins or (0, self.lines - 1)
+        first = top if self.cursor.y >= top else 0
+        self.cursor.y = max(self.cursor.y - (count or 1), first)
 
     def cursor_down(self, count=None):
         self.settle()
-        super().cursor_down(count)
+        _, bottom = self.margins or (0, self.lines - 1)
+        last = bottom if self.cursor.y <= bottom else self.lines - 1
+        self.cursor.y = min(self.cursor.y + (count or 1), last)
+
+    def reset(self):
+        # The screen is cleared, and does not forget either.
+        if hasattr(self, "mode"):
+            self.remember(self.lines)
+        super().reset()
+        # Both sets are letters until somebody says otherwise.
+        self.g1_charset = pyte.charsets.LAT1_MAP
+        self.home = True
+
+    def next_line(self):
+        self.linefeed()
+        self.carriage_return()
+
+    def repeat(self, count=None):
+        if self.written:
+            self.draw(self.written * min(count or 1, self.columns * self.lines))
+
+    # A region of one row is none, and without numbers it is the whole screen; either way the cursor goes home.
+    def set_margins(self, top=None, bottom=None):
+        top, bottom = max(top or 1, 1), min(bottom or self.lines, self.lines)
+        if top < bottom:
+            super().set_margins(top, bottom)
 
     def cursor_to_line(self, line=None):
+        self.cursor_position(line, min(self.cursor.x, self.columns - 1) + 1)
+
+    def cursor_back_tab(self, count=None):
         self.settle()
-        super().cursor_to_line(line)
+        for _ in range(min(count or 1, self.columns)):
+            self.cursor.x = max([0, *(stop for stop in self.tabstops if stop < self.cursor.x)])
+
+    def cursor_tab(self, count=None):
+        self.settle()
+        for _ in range(min(count or 1, self.columns)):
+            self.tab()
+
+    def set_tab_stop(self):
+        self.tabstops.add(min(self.cursor.x, self.columns - 1))
+
+    def clear_tab_stop(self, how=0):
+        x = self.cursor.x
+        self.settle()
+        super().clear_tab_stop(how)
+        self.cursor.x = x
 
     # There is one saved place, which can be returned to again and again. Margins bind what scrolls, not that place.
     def save_cursor(self):
@@ -110,9 +165,13 @@ class Terminal(pyte.Screen):
 
     def restore_cursor(self):
         saved = copy.deepcopy(self.savepoints)
+        if not saved:
+            self.charset, self.g0_charset, self.g1_charset = 0, pyte.charsets.LAT1_MAP, pyte.charsets.LAT1_MAP
         super().restore_cursor()
         if saved:
-            self.cursor.y = saved[-1].cursor.y
+            self.cursor.x, self.cursor.y = saved[-1].cursor.x, saved[-1].cursor.y
+            if not saved[-1].origin:
+                self.mode.discard(pyte.modes.DECOM)
         self.savepoints = saved
 
     # A newline, other than a move down, leaves a waiting cursor where it is.
@@ -123,6 +182,10 @@ class Terminal(pyte.Screen):
 
 
     def cursor_position(self, line=None, column=None):
+        line = line or 1
+        if self.margins and pyte.modes.DECOM in self.mode:
+            # Beyond the region is its last row.
+            line = min(line, self.margins.bottom - self.margins.top + 1)
         super().cursor_position(line, column)
         self.home = (self.cursor.x, self.cursor.y) == (0, 0)
 
@@ -178,17 +241,41 @@ def elsewhere(name):
 
 
 for name in (
-    "draw linefeed cursor_up cursor_down cursor_up1 cursor_down1 cursor_forward cursor_back cursor_to_column "
-    "cursor_to_line restore_cursor"
+    "draw tab linefeed cursor_up cursor_down cursor_up1 cursor_down1 cursor_forward cursor_back cursor_to_column "
+    "cursor_to_line cursor_tab cursor_back_tab restore_cursor alignment_display"
 ).split():
     elsewhere(name)
 
 
 class Stream(pyte.Stream):
-    """Adds scrolling, which pyte does not know."""
+    """Adds what pyte does not know."""
 
-    csi = dict(pyte.Stream.csi, S="scroll_up", T="scroll_down", s="save", u="restore")
-    events = pyte.Stream.events | {"scroll_up", "scroll_down", "save", "restore"}
+    csi = dict(
+        pyte.Stream.csi,
+        S="scroll_up",
+        T="scroll_down",
+        s="save",
+        u="restore",
+        b="repeat",
+        I="cursor_tab",
+        Z="cursor_back_tab",
+    )
+    escape = dict(pyte.Stream.escape, E="next_line")
+    events = pyte.Stream.events | {
+        "scroll_up",
+        "scroll_down",
+        "save",
+        "restore",
+        "repeat",
+        "next_line",
+        "cursor_tab",
+        "cursor_back_tab",
+    }
+
+    def __init__(self, screen):
+        super().__init__(screen)
+        # xterm draws lines in any encoding.
+        self.use_utf8 = False
 
 
 def broken(line, columns):
