@@ -497,48 +497,135 @@ async fn a_server_that_forgot_the_scripts_is_taught_again() {
     assert_eq!(server.command(&["XLEN", "{taught}:log"]).text(), "3");
 }
 
+/// The jobs that are due now, each with whether it has a record.
+async fn due(store: &RedisStore) -> Vec<(String, bool)> {
+    let now = std::time::SystemTime::now().into();
+    let due = store.due(now, None, 100).await.expect("answered").jobs;
+    let mut due: Vec<_> = due
+        .into_iter()
+        .map(|due| (due.job.to_string(), due.record.is_some()))
+        .collect();
+    due.sort_unstable();
+    due
+}
+
+/// The names of all jobs.
+async fn listed(store: &RedisStore) -> Vec<String> {
+    let listed = store.list(None, 100).await.expect("answered").jobs;
+    let mut names: Vec<_> = listed.iter().map(|due| due.job.to_string()).collect();
+    names.sort_unstable();
+    names
+}
+
 #[tokio::test]
 async fn an_opening_that_was_interrupted_loses_no_job() {
     let server = RedisServer::start();
     let store = connect(&server.url()).await;
-    // The first step of `open`, a day and more ago and now.
-    let key = index_key(&server, &store).await;
-    server.command(&["ZADD", &key, "1000", "long-ago"]);
-    let now = server.command(&["TIME"]).words();
-    server.command(&["ZADD", &key, &format!("{}000", now[0]), "just-now"]);
-    let due = store.due(AT, 100).await.expect("answered");
-    let due: Vec<_> = due.iter().map(|due| (due.job.as_str(), due.record.is_none())).collect();
-    assert_eq!(due, [("long-ago", true)]);
-    let listed = store.list(None, 100).await.expect("answered").jobs;
-    assert_eq!(
-        listed.iter().map(|due| due.job.as_str()).collect::<Vec<_>>(),
-        ["long-ago", "just-now", "known"]
-    );
+    index_key(&server, &store, "known").await;
+    // The first step of `open`, a day and more ago and now; also as versions did it that had no schedule.
+    let now = format!("{}000", server.command(&["TIME"]).words()[0]);
+    for (name, since, scheduled) in [
+        ("long-ago", "1000", true),
+        ("longer-ago", "1000", false),
+        ("just-now", &now, true),
+        ("right-now", &now, false),
+    ] {
+        let key = index_key(&server, &store, name).await;
+        server.command(&["DEL", &format!("{{{name}}}:job")]);
+        server.command(&["ZADD", &key, since, name]);
+        server.command(&["ZREM", &format!("{key}:due"), name]);
+        if scheduled {
+            server.command(&["ZADD", &format!("{key}:due"), since, name]);
+        }
+    }
+    let lost = |name: &str| (name.to_owned(), false);
+    let found = [("known".to_owned(), true), lost("long-ago"), lost("longer-ago")];
+    assert_eq!(due(&store).await, found);
+    let all = ["just-now", "known", "long-ago", "longer-ago", "right-now"];
+    assert_eq!(listed(&store).await, all);
     // Opened again after all, it is a job like any other, with an entry that is young.
     for name in ["long-ago", "just-now"] {
         store.open(&job(name), &owner(), AT).await.expect("opened");
     }
-    assert_eq!(store.due(AT, 100).await.expect("answered"), []);
+    assert_eq!(due(&store).await.len(), 4);
+    // Nobody came to these.
+    for name in ["longer-ago", "right-now"] {
+        let forgotten = store.forget(&job(name), Seq::FIRST, LONG).await;
+        assert!(matches!(forgotten, Err(Error::NoSuchJob)), "{forgotten:?}");
+    }
+    let listed = store.list(None, 100).await.expect("answered").jobs;
+    let mut names: Vec<_> = listed.iter().map(|due| due.job.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        ["just-now", "known", "long-ago", "right-now"],
+        "one may still be on its way"
+    );
+}
+
+#[tokio::test]
+async fn an_open_that_was_killed_between_its_two_steps_loses_no_job() {
+    let server = RedisServer::start();
+    let road = Road::to(server.port()).await;
+    let store = connect(&road.url()).await;
+    store.open(&job("before"), &owner(), AT).await.expect("opened");
+    // The index answers, and nobody is there any more to make the record.
+    road.lose_the_next_answer();
+    let opening = store.open(&job("killed"), &owner(), AT).await;
+    assert!(matches!(opening, Err(Error::Unavailable { .. })), "{opening:?}");
+    assert_eq!(server.command(&["EXISTS", "{killed}:job"]).text(), "0");
+    let other = connect(&server.url()).await;
+    let listed = other.list(None, 100).await.expect("answered").jobs;
+    assert!(
+        listed
+            .iter()
+            .any(|due| due.job.as_str() == "killed" && due.record.is_none()),
+        "{listed:?}"
+    );
+    // Whoever repeats it has it.
+    let record = other.open(&job("killed"), &owner(), AT).await.expect("opened");
+    assert_eq!(record.head, Seq::ZERO);
+    assert!(due(&other).await.contains(&("killed".to_owned(), true)));
+}
+
+#[tokio::test]
+async fn jobs_from_before_the_schedule_are_due() {
+    let server = RedisServer::start();
+    let store = connect(&server.url()).await;
+    let key = index_key(&server, &store, "known").await;
+    let schedule = format!("{key}:due");
+    server.command(&["DEL", &schedule]);
+    assert_eq!(due(&store).await, [("known".to_owned(), true)]);
+    let later = std::time::SystemTime::now() + LONG;
+    store.look_again(&job("known"), later.into()).await.expect("noted");
+    assert_eq!(due(&store).await, []);
+    // One that an older version forgot meanwhile is looked at once more, and gone.
+    server.command(&["ZREM", &key, "known"]);
+    server.command(&["DEL", "{known}:job"]);
+    server.command(&["ZADD", &schedule, "1000", "known"]);
+    assert_eq!(due(&store).await, [("known".to_owned(), false)]);
+    assert!(store.forget(&job("known"), Seq::FIRST, LONG).await.is_err());
+    assert_eq!(server.command(&["EXISTS", &schedule]).text(), "0");
 }
 
 #[tokio::test]
 async fn an_old_index_entry_without_a_record_can_be_forgotten() {
     let server = RedisServer::start();
     let store = connect(&server.url()).await;
-    let key = index_key(&server, &store).await;
+    let key = index_key(&server, &store, "known").await;
     server.command(&["ZADD", &key, "1000", "known"]);
     server.command(&["DEL", "{known}:job"]);
     let forgotten = store.forget(&job("known"), Seq::FIRST, LONG).await;
     assert!(matches!(forgotten, Err(Error::NoSuchJob)), "{forgotten:?}");
-    assert_eq!(server.command(&["EXISTS", &key]).text(), "0");
+    assert_eq!(server.command(&["EXISTS", &key, &format!("{key}:due")]).text(), "0");
 }
 
-/// The set that holds the job `known`.
-async fn index_key(server: &RedisServer, store: &RedisStore) -> String {
-    store.open(&job("known"), &owner(), AT).await.expect("opened");
-    let keys = server.command(&["KEYS", "{tailwater:jobs:*"]).words();
-    assert_eq!(keys.len(), 1, "{keys:?}");
-    keys[0].clone()
+/// Opens a job, and answers which set holds it.
+async fn index_key(server: &RedisServer, store: &RedisStore, name: &str) -> String {
+    store.open(&job(name), &owner(), AT).await.expect("opened");
+    let mut keys = server.command(&["KEYS", "{tailwater:jobs:*}"]).words().into_iter();
+    keys.find(|key| !server.command(&["ZSCORE", key, name]).words().is_empty())
+        .expect("one of them has it")
 }
 
 #[tokio::test]
@@ -583,7 +670,8 @@ async fn the_keys_look_as_they_are_described() {
         .find(|key| key.starts_with("{tailwater:jobs:"))
         .cloned()
         .expect("an index");
-    assert_eq!(keys, names.into_iter().chain([index]).collect());
+    let schedule = format!("{index}:due");
+    assert_eq!(keys, names.into_iter().chain([index, schedule]).collect());
 
     let entries = server.command(&["XRANGE", "{layout}:log", "-", "+"]).words().join("|");
     assert_eq!(
