@@ -163,7 +163,10 @@ pub async fn a_store_that_lost_batches_lets_nobody_leave(subject: &dyn Subject) 
     );
     store.archived(&job, seq(5)).await.expect("it is noted");
     store.forget(&job, seq(5), LONG).await.expect("it is forgotten");
-    store.leave(&job, &knows_more, now()).await.expect("nothing is left to compare");
+    store
+        .leave(&job, &knows_more, now())
+        .await
+        .expect("nothing is left to compare");
 }
 
 /// Of the wish and the leave, neither is there without the other.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use log_model::{LogEvent, Outcome, Phase, Recorded, Seq, StageState};
-use stream_store::{Appended, Batch, Change, Ending, Error, LogStore, RedisStore, StoreUrl};
+use stream_store::{Appended, Batch, Change, Ended, Ending, Error, LogStore, RedisStore, StoreUrl, Writer};
 use testkit::redis::{RedisServer, Sentinels, ValkeyServer};
 use tokio::time::timeout;
 
@@ -211,6 +211,78 @@ async fn what_a_failover_lost_comes_again_under_new_ids() {
         texts(&entries),
         ["kept", "lost 2", "lost 3", "lost 4", "new", "other 1"]
     );
+}
+
+#[tokio::test]
+async fn a_primary_that_lost_the_last_batches_lets_no_writer_leave() {
+    let primary = RedisServer::start();
+    let replica = RedisServer::options().replica_of(&primary).start();
+    primary.wait_for_replicas(1);
+    let road = Road::to(primary.port()).await;
+    let store = connect(&road.url()).await;
+    let (job, first) = joined(&store, "leaving").await;
+    store.append(&job, &batch(&first, 1, &["kept"])).await.expect("landed");
+    assert!(store.confirm(&job, &first.id, 1).await.expect("asked"));
+    // Of what comes now the replica never hears, not even that there is a second writer.
+    replica.command(&["REPLICAOF", "NO", "ONE"]);
+    let second = store.join(&job, &slot("second")).await.expect("joined");
+    store.append(&job, &batch(&first, 2, &["lost"])).await.expect("landed");
+    store.append(&job, &batch(&second, 1, &["too"])).await.expect("landed");
+    // Each has everything acknowledged, has just found that it is still there, and is about to leave.
+    let (first, second) = (Writer { next: 3, ..first }, Writer { next: 2, ..second });
+    road.lead_to(replica.port());
+    let ending = Ending {
+        outcome: Outcome::Succeeded,
+        exit_code: Some(0),
+    };
+    let leaving = persist_answer(async || store.leave(&job, &first, AT).await).await;
+    assert!(matches!(leaving, Err(Error::Behind { expected: 2 })), "{leaving:?}");
+    let ended = store.finish(&job, &second, ending, AT).await;
+    assert!(
+        matches!(ended, Err(Error::Fenced)),
+        "it has to come back first: {ended:?}"
+    );
+    store.append(&job, &batch(&first, 2, &["lost"])).await.expect("landed");
+    store.append(&job, &batch(&second, 1, &["too"])).await.expect("landed");
+    store.leave(&job, &first, AT).await.expect("everything is there");
+    let ended = store.finish(&job, &second, ending, AT).await.expect("here too");
+    let record = store.job(&job).await.expect("answered").expect("there");
+    assert_eq!(ended, Ended::At(record.head));
+    let held = store.read(&job, span(1, 2_000_000)).await.expect("no hole");
+    assert_eq!(texts(&held), ["kept", "lost", "too", "end"]);
+}
+
+#[tokio::test]
+async fn a_job_that_ended_without_the_last_batches_does_not_say_that_all_is_well() {
+    let primary = RedisServer::start();
+    let replica = RedisServer::options().replica_of(&primary).start();
+    primary.wait_for_replicas(1);
+    let road = Road::to(primary.port()).await;
+    let store = connect(&road.url()).await;
+    let (job, first) = joined(&store, "ended").await;
+    store.append(&job, &batch(&first, 1, &["kept"])).await.expect("landed");
+    assert!(store.confirm(&job, &first.id, 1).await.expect("asked"));
+    replica.command(&["REPLICAOF", "NO", "ONE"]);
+    let second = store.join(&job, &slot("second")).await.expect("joined");
+    store.append(&job, &batch(&second, 1, &["lost"])).await.expect("landed");
+    store.leave(&job, &first, AT).await.expect("everything is there");
+    road.lead_to(replica.port());
+    // Whoever ends it there finds a writer that has left, and none else.
+    persist("a leave", async || store.leave(&job, &first, AT).await).await;
+    let ending = Ending {
+        outcome: Outcome::Succeeded,
+        exit_code: Some(0),
+    };
+    store.end(&job, ending, AT).await.expect("nobody is known to write");
+    let second = Writer { next: 2, ..second };
+    for _ in 0..2 {
+        let leaving = store.leave(&job, &second, AT).await;
+        assert!(matches!(leaving, Err(Error::Behind { expected: 1 })), "{leaving:?}");
+        let ended = store.finish(&job, &second, ending, AT).await;
+        assert!(matches!(ended, Err(Error::Behind { expected: 1 })), "{ended:?}");
+    }
+    let refused = store.append(&job, &batch(&second, 1, &["lost"])).await;
+    assert!(matches!(refused, Err(Error::Ended)), "{refused:?}");
 }
 
 #[tokio::test]
@@ -465,21 +537,25 @@ async fn all_followers_share_one_connection() {
 
 #[tokio::test]
 async fn a_dropped_store_leaves_no_connection() {
-    let server = RedisServer::start();
-    let store = connect(&server.url()).await;
-    let (job, writer) = joined(&store, "left").await;
-    let mut follower = store.follow(&job, Seq::ZERO);
-    store.append(&job, &batch(&writer, 1, &["one"])).await.expect("landed");
-    assert_eq!(hear_lines(&mut follower, 1).await, ["one"]);
-    store.confirm(&job, &writer.id, 1).await.expect("asked");
-    drop((store, follower));
-    timeout(LONG, async {
-        while server.command(&["CLIENT", "LIST"]).text().lines().count() > 1 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .expect("every connection is closed");
+    for options in [RedisServer::options(), RedisServer::options().tls()] {
+        let server = options.start();
+        let store = connect(&server.url()).await;
+        let (job, writer) = joined(&store, "left").await;
+        let mut follower = store.follow(&job, Seq::ZERO);
+        store.append(&job, &batch(&writer, 1, &["one"])).await.expect("landed");
+        assert_eq!(hear_lines(&mut follower, 1).await, ["one"]);
+        store.confirm(&job, &writer.id, 1).await.expect("asked");
+        let connections = || server.command(&["CLIENT", "LIST"]).text().lines().count();
+        assert_eq!(connections(), 4, "with the one that asks");
+        drop((store, follower));
+        timeout(LONG, async {
+            while connections() > 1 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .expect("every connection is closed");
+    }
 }
 
 #[tokio::test]
