@@ -97,9 +97,10 @@ async fn measure(jobs: usize) {
 
     let asked = Instant::now();
     let due = following
-        .due(Timestamp::from_millis(0), 100)
+        .due(Timestamp::from_millis(0), None, 100)
         .await
         .expect("answered")
+        .jobs
         .len();
     let looked = asked.elapsed();
 

@@ -32,6 +32,8 @@ pub struct Policy {
     pub record_retention: Duration,
     /// When a job without a word is silent, lost, abandoned.
     pub silence: Silence,
+    /// A job that still runs is looked at again after this long at the earliest, however often there is a sweep.
+    pub look_again: Duration,
     /// Who sweeps, as the claims name them; nobody else's name.
     pub holder: String,
     /// For how long a claim holds unless it is renewed; a sweep that was killed blocks a job for that long.
@@ -39,7 +41,7 @@ pub struct Policy {
 }
 
 impl Default for Policy {
-    /// At once, a day, an hour, thirty days; a random name; claims of thirty seconds.
+    /// At once, a day, an hour, thirty days; a minute; a random name; claims of thirty seconds.
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 3600);
         Self {
@@ -48,6 +50,7 @@ impl Default for Policy {
             segment_age: Duration::from_secs(3600),
             record_retention: DAY * 30,
             silence: Silence::default(),
+            look_again: Duration::from_secs(60),
             holder: format!("archiver-{}", crate::random_name()),
             claim_for: Duration::from_secs(30),
         }
@@ -116,10 +119,10 @@ const REASONS: usize = 20;
 const JOBS: usize = 100;
 /// How many jobs that somebody else has claimed are looked at again; what is beyond that counts as left undone.
 const LATER: usize = 1_000;
-/// How old an index entry without a record is before it goes.
-const UNOPENED: Duration = Duration::from_secs(24 * 3600);
+/// A job that is over is looked at again after this long at the latest, so that another policy takes effect soon.
+const OVER: Duration = Duration::from_secs(3600);
 
-/// Sweeps once over every job. See [`sweep_until`].
+/// Sweeps once over every job that is to be looked at. See [`sweep_until`].
 ///
 /// # Errors
 /// As [`sweep_until`].
@@ -133,8 +136,11 @@ pub async fn sweep(
     sweep_until(store, archive, redactor, now, policy, &Stop::default()).await
 }
 
-/// Sweeps once over every job: ends those that fell silent for too long, copies what is due, forgets what is old enough
-/// and in the archive. Any number of archivers may sweep the same store; a claim on each job keeps them apart.
+/// Sweeps once over every job that is to be looked at by `now`: ends those that fell silent for too long, copies what is due, forgets what is old enough
+/// and in the archive, takes away what an interrupted opening left a day ago. Any number of archivers may sweep the same
+/// store; a claim on each job keeps them apart. A job with nothing to do is noted to be looked at later: one that runs after
+/// [`Policy::look_again`], one that is over when there may be something, at least once an hour. One with something left
+/// undone is looked at by the next sweep.
 ///
 /// One job's trouble does not keep the others from their turn: it is logged and counted as undone. While the archive is
 /// away, jobs are still marked silent or ended. Holds about a segment twice (some 25 MiB at most), whatever a log's
@@ -160,16 +166,18 @@ pub async fn sweep_until(
         swept: Swept::default(),
         archive_away: false,
     };
-    sweep.drop_unopened().await?;
     let (mut cursor, mut later) = (None, Vec::new());
     loop {
-        let page = store.list(cursor.take(), JOBS).await?;
+        let page = store.due(now, cursor.take(), JOBS).await?;
         for due in page.jobs {
             if stop.is_asked() {
                 sweep.swept.stopped = true;
                 return Ok(sweep.swept);
             }
-            let Some(record) = due.record else { continue };
+            let Some(record) = due.record else {
+                sweep.drop_unopened(&due.job).await?;
+                continue;
+            };
             sweep.swept.jobs += 1;
             if !sweep.attend(&due.job, record).await? {
                 if later.len() < LATER {
@@ -201,17 +209,12 @@ struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
-    /// Takes index entries away that no record followed in a day: `open` was interrupted between its two steps.
-    async fn drop_unopened(&mut self) -> Result<()> {
-        for due in self.store.due(self.now.minus(UNOPENED), JOBS).await? {
-            if due.record.is_none() {
-                match self.store.forget(&due.job, Seq::ZERO, Duration::ZERO).await {
-                    Ok(()) | Err(stream_store::Error::NoSuchJob) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
+    /// Takes an index entry away that no record followed in a day: `open` was interrupted between its two steps.
+    async fn drop_unopened(&self, job: &JobId) -> Result<()> {
+        match self.store.forget(job, Seq::ZERO, Duration::ZERO).await {
+            Ok(()) | Err(stream_store::Error::NoSuchJob) => Ok(()),
+            Err(error) => Err(error.into()),
         }
-        Ok(())
     }
 
     /// Jobs that another archiver had claimed: it has done them by now, or it was killed and its claim lapses.
@@ -248,7 +251,11 @@ impl Sweep<'_> {
     /// Does for one job what is to be done; false when somebody else has claimed it.
     async fn attend(&mut self, job: &JobId, record: JobRecord) -> Result<bool> {
         match self.attend_job(job, record).await {
-            Ok(()) => Ok(true),
+            Ok(None) => Ok(true),
+            Ok(Some(at)) => {
+                self.store.look_again(job, at).await?;
+                Ok(true)
+            }
             Err(Error::Store(stream_store::Error::Claimed)) => Ok(false),
             Err(error @ Error::Store(stream_store::Error::Unavailable { .. })) => Err(error),
             // It went while it was looked at: nothing is left to do for it.
@@ -261,7 +268,8 @@ impl Sweep<'_> {
         }
     }
 
-    async fn attend_job(&mut self, job: &JobId, mut record: JobRecord) -> Result<()> {
+    /// Answers until when there is nothing to do for the job; none when there was something, or is.
+    async fn attend_job(&mut self, job: &JobId, mut record: JobRecord) -> Result<Option<Timestamp>> {
         if !record.is_over() {
             let state = self.store.mark_silent(job, &self.policy.silence, self.now).await?;
             if state != record.state {
@@ -271,23 +279,23 @@ impl Sweep<'_> {
         if record.state == State::Erased {
             return self.erase_copy(job, &record).await;
         }
-        if !self.is_due(job, &record).await? {
-            return Ok(());
+        if let Some(at) = self.nothing_until(job, &record).await? {
+            return Ok(Some(at));
         }
         if self.archive_away {
             self.swept.undone += 1;
-            return Ok(());
+            return Ok(None);
         }
         let mut held = Held::take(self.store, job, &self.policy.holder, self.policy.claim_for).await?;
         let done = self.move_job(job, &mut held).await;
         held.release().await;
-        done
+        done.map(|()| None)
     }
 
     /// An erasure that was interrupted between the two sides is finished here.
-    async fn erase_copy(&mut self, job: &JobId, record: &JobRecord) -> Result<()> {
+    async fn erase_copy(&mut self, job: &JobId, record: &JobRecord) -> Result<Option<Timestamp>> {
         if self.archive_away {
-            return Ok(());
+            return Ok(None);
         }
         let manifest = self.archive.job(job).await?;
         if manifest.is_some_and(|manifest| manifest.state != State::Erased) {
@@ -296,34 +304,42 @@ impl Sweep<'_> {
             held.release().await;
             done?;
         }
-        Ok(())
+        Ok(Some(self.now.plus(OVER)))
     }
 
-    /// Whether there may be something to copy or to forget, without claiming the job to find out.
-    async fn is_due(&self, job: &JobId, record: &JobRecord) -> Result<bool> {
+    /// Until when there is surely nothing to copy or to forget, found out without claiming the job; none when there may be
+    /// something now.
+    async fn nothing_until(&self, job: &JobId, record: &JobRecord) -> Result<Option<Timestamp>> {
+        let ended = record.state == State::Ended;
+        let mut until = self.now.plus(if ended { OVER } else { self.policy.look_again });
         if self.copy_limit(record) > record.archived {
             if self.copies_whole(record) {
-                return Ok(true);
+                return Ok(None);
             }
             let mut encoder = Encoder::new()?;
             if self
                 .is_worth_a_segment(job, record, record.archived, &mut encoder)
                 .await?
             {
-                return Ok(true);
+                return Ok(None);
+            }
+            if ended {
+                until = until.min(ended_at(record).plus(self.policy.archive_after));
             }
         }
         let Some(span) = record.held().filter(|span| span.first() <= record.archived) else {
             // All forgotten, but interrupted before the record shrank.
             let shrunk = record.phases.is_empty() && record.writers.is_empty() && record.counts.lines == 0;
-            return Ok(record.state == State::Ended && record.held().is_none() && !shrunk);
+            let all_forgotten = ended && record.held().is_none() && !shrunk;
+            return Ok((!all_forgotten).then_some(until));
         };
         let first = places::forward(span.first().prev(), span.last(), 1, &record.unused);
-        let Some(first) = first.first() else { return Ok(false) };
+        let Some(first) = first.first() else {
+            return Ok(Some(until));
+        };
         let oldest = self.store.read(job, *first).await?;
-        Ok(oldest
-            .first()
-            .is_none_or(|entry| self.is_old(entry.recorded.ts, record)))
+        let old = oldest.first().map(|entry| self.old_at(entry.recorded.ts, record));
+        Ok(old.filter(|old| *old > self.now).map(|old| old.min(until)))
     }
 
     /// Up to where a job may be copied now.
@@ -337,14 +353,17 @@ impl Sweep<'_> {
 
     /// Whether all of it is to be copied, however little is left.
     fn copies_whole(&self, record: &JobRecord) -> bool {
-        let ended = record.ended.unwrap_or(record.touched);
-        record.state == State::Ended && ended.plus(self.policy.archive_after) <= self.now
+        record.state == State::Ended && ended_at(record).plus(self.policy.archive_after) <= self.now
     }
 
-    /// Whether the store no longer needs an entry captured at `ts`. Nothing can have been captured after the job was
+    /// When the store no longer needs an entry captured at `ts`. Nothing can have been captured after the job was
     /// last touched, so a clock that was ahead does not keep a log for ever.
+    fn old_at(&self, ts: Timestamp, record: &JobRecord) -> Timestamp {
+        ts.min(record.touched).plus(self.policy.retention)
+    }
+
     fn is_old(&self, ts: Timestamp, record: &JobRecord) -> bool {
-        ts.min(record.touched).plus(self.policy.retention) <= self.now
+        self.old_at(ts, record) <= self.now
     }
 
     async fn move_job(&mut self, job: &JobId, held: &mut Held<'_>) -> Result<()> {
@@ -600,6 +619,10 @@ impl Sweep<'_> {
         }
         Ok(through)
     }
+}
+
+fn ended_at(record: &JobRecord) -> Timestamp {
+    record.ended.unwrap_or(record.touched)
 }
 
 /// Writes a segment, reads it back and compares: SHA-256, count, and that no place is missing.

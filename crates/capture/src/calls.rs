@@ -162,8 +162,8 @@ impl Join {
     }
 }
 
-/// Confirms once more, looks whether the store still has everything up to batch `last`, ends the job if that is wished,
-/// and leaves.
+/// Confirms once more, and leaves, with the job's end in the same step if that is wished. A store that lost some of the
+/// batches up to `last` since it acknowledged them refuses to let us go, and says from where to send again.
 pub(crate) async fn leave(
     store: Arc<dyn LogStore>,
     job: JobId,
@@ -175,24 +175,23 @@ pub(crate) async fn leave(
         if last > 0 {
             // A primary without its replicas is no reason to stay: the operator decided against waiting.
             patiently(store.confirm(&job, &writer.id, last)).await?;
-            // A store that lost batches since it acknowledged them says so only to one who asks.
-            let record = patiently(store.job(&job)).await?.ok_or(Error::NoSuchJob)?;
-            if !record.is_over() {
-                let next = record.writers.get(&writer.id).ok_or(Error::Fenced)?.next;
-                if next <= last {
-                    return Err(Error::Behind { expected: next });
-                }
-            }
         }
+        let writer = Writer {
+            next: last + 1,
+            ..writer
+        };
         let now = SystemTime::now().into();
-        if let Some(ending) = ending {
-            match patiently(store.end(&job, ending, now)).await {
-                Ok(_) => {}
-                Err(Error::Ended) => tracing::warn!(%job, "the job had ended otherwise"),
-                Err(error) => return Err(error),
+        let Some(ending) = ending else {
+            return patiently(store.leave(&job, &writer, now)).await;
+        };
+        match patiently(store.finish(&job, &writer, ending, now)).await {
+            Ok(_) => Ok(()),
+            Err(Error::Ended) => {
+                tracing::warn!(%job, "the job had ended otherwise");
+                Ok(())
             }
+            Err(error) => Err(error),
         }
-        patiently(store.leave(&job, &writer, now)).await
     };
     Done::Left(leaving.await)
 }

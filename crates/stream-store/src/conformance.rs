@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::LocalBoxFuture;
 
 use crate::LogStore;
 
@@ -59,12 +60,26 @@ impl Subject for Arc<dyn LogStore> {
     }
 }
 
+/// A behaviour, for those who run it in a way of their own.
+pub type Behaviour = for<'a> fn(&'a dyn Subject) -> LocalBoxFuture<'a, ()>;
+
+/// Every behaviour by its name, in the order of the list.
+pub fn behaviours() -> Vec<(&'static str, Behaviour)> {
+    crate::conformance_tests! { @named }
+}
+
 /// Makes every behaviour a test. `$make` is an async function without arguments that returns a
 /// [`Subject`](crate::conformance::Subject).
 #[macro_export]
 macro_rules! conformance_tests {
     ($make:path) => {
-        $crate::conformance_tests! { @each $make;
+        $crate::conformance_tests! { @list each ($make) }
+    };
+    (@named) => {
+        $crate::conformance_tests! { @list named () }
+    };
+    (@list $then:ident $make:tt) => {
+        $crate::conformance_tests! { @$then $make;
             ids_are_dense_from_one
             every_kind_of_entry_reads_back_as_it_was_written
             a_large_batch_lands_whole
@@ -87,6 +102,8 @@ macro_rules! conformance_tests {
             an_ended_job_opens_with_its_record
             a_lease_runs_from_joining_to_leaving
             leaving_twice_is_no_error
+            a_store_that_lost_batches_lets_nobody_leave
+            a_writer_leaves_and_ends_its_job_in_one_step
             an_end_without_writers_is_written_at_once
             an_end_waits_for_the_last_writer
             an_end_waits_no_longer_for_a_writer_that_lapsed
@@ -127,7 +144,9 @@ macro_rules! conformance_tests {
             the_archived_mark_neither_falls_nor_overtakes_the_head
             a_claim_keeps_others_away_until_it_is_given_back
             a_claim_lapses_by_itself
-            what_has_entries_is_due
+            a_job_is_due_until_it_was_looked_at
+            what_ends_or_is_erased_is_due_at_once
+            a_walk_over_due_jobs_meets_each_once
             a_walk_over_the_list_meets_each_job_once
             a_job_the_store_forgot_is_rebuilt_above_what_its_writer_knew
             what_the_writer_kept_whole_comes_again_without_a_gap
@@ -141,7 +160,7 @@ macro_rules! conformance_tests {
             any_sequence_of_calls_does_what_a_plain_list_would
         }
     };
-    (@each $make:path; $($name:ident)*) => {
+    (@each ($make:path); $($name:ident)*) => {
         $(
             #[tokio::test]
             async fn $name() {
@@ -149,6 +168,9 @@ macro_rules! conformance_tests {
                 $crate::conformance::$name(&subject).await;
             }
         )*
+    };
+    (@named (); $($name:ident)*) => {
+        vec![$((stringify!($name), (|subject| Box::pin($name(subject))) as Behaviour)),*]
     };
 }
 

@@ -34,6 +34,7 @@ use log_model::{Fence, JobId, LogEntry, LogEvent, Owner, Seq, Span, Timestamp, W
 use tokio::sync::Semaphore;
 
 use self::confirm::Confirmer;
+use self::index::Which;
 use self::link::{Link, Settings};
 use self::record::text;
 use self::script::number;
@@ -108,6 +109,33 @@ impl RedisStore {
         &self.inner.link
     }
 
+    /// Leaves, with an ending in the same step or without.
+    async fn leaves(&self, job: &JobId, writer: &Writer, ending: Option<Ending>, at: Timestamp) -> Result<Ended> {
+        let [outcome, code] = words(ending);
+        let call = vec![
+            writer.id.as_str().into(),
+            string(writer.fence.0),
+            string(writer.next),
+            string(at),
+            lease(),
+            outcome,
+            code,
+        ];
+        let answer = script::LEAVE.run(self.link(), job, call).await?;
+        self.ended(job, &answer, at).await
+    }
+
+    /// What a script says of a job's end: its place, or 0 while there is none.
+    async fn ended(&self, job: &JobId, answer: &[Value], at: Timestamp) -> Result<Ended> {
+        match seq(answer, 0)? {
+            Seq::ZERO => Ok(Ended::WhenLastWriterLeaves),
+            last => {
+                index::sooner(self.link(), job, at).await;
+                Ok(Ended::At(last))
+            }
+        }
+    }
+
     async fn dues(&self, jobs: Vec<index::Indexed>) -> Result<Vec<Due>> {
         let record = |one: index::Indexed| async move {
             let record = read::record(self.link(), &one.job).await?;
@@ -117,23 +145,6 @@ impl RedisStore {
             .buffered(STEP)
             .try_collect()
             .await
-    }
-
-    /// Whether the sweep should look at an index entry's job.
-    async fn is_due(&self, one: &index::Indexed, before: Timestamp) -> Result<bool> {
-        let keys = script::Keys::of(&one.job);
-        let call = ["state", "head", "held_from", "touched"].map(Value::from);
-        let call = [Value::from(keys.record)].into_iter().chain(call).collect();
-        let Value::Array(fields) = self.link().command("HMGET", keys.slot, call).await? else {
-            return Err(script::unexpected("HMGET"));
-        };
-        let number = |at: usize| fields.get(at).and_then(text).and_then(|text| text.parse::<u64>().ok());
-        Ok(match (fields.first().and_then(text), number(1)) {
-            (Some("ended" | "erased"), Some(head)) => number(2).is_some_and(|held_from| held_from <= head),
-            // Without entries too: somebody must notice that it was abandoned.
-            (Some(_), _) => number(3).is_none_or(|touched| touched <= before.as_millis()),
-            (None, _) => !one.is_young(),
-        })
     }
 }
 
@@ -174,6 +185,13 @@ fn string(text: impl ToString) -> Value {
     text.to_string().into()
 }
 
+/// An ending's outcome and exit code, each empty where there is none.
+fn words(ending: Option<Ending>) -> [Value; 2] {
+    let code = ending.and_then(|ending| ending.exit_code).map(|code| code.to_string());
+    let outcome = ending.map_or("", |ending| ending.outcome.as_str());
+    [outcome.into(), code.unwrap_or_default().into()]
+}
+
 fn seq(answer: &[Value], at: usize) -> Result<Seq> {
     Seq::new(number(answer, at)?).map_err(|_| script::unexpected("a script"))
 }
@@ -185,11 +203,11 @@ fn revision(answer: &[Value]) -> Result<u32> {
 #[async_trait]
 impl LogStore for RedisStore {
     async fn open(&self, job: &JobId, owner: &Owner, at: Timestamp) -> Result<JobRecord> {
-        let fresh = index::add(self.link(), job).await?;
+        let fresh = index::add(self.link(), job, at).await?;
         let call = vec![record::owner_field(owner).into(), string(at)];
         let answer = script::OPEN.run(self.link(), job, call).await?;
         if !fresh && number(&answer, 0)? == 1 {
-            index::refresh(self.link(), job).await?;
+            index::refresh(self.link(), job, at).await?;
         }
         match answer.get(1) {
             Some(Value::Array(flat)) => record::read(flat)?.ok_or(Error::NoSuchJob),
@@ -212,7 +230,7 @@ impl LogStore for RedisStore {
     }
 
     async fn rejoin(&self, job: &JobId, slot: &WriterId, known: &Known, at: Timestamp) -> Result<Writer> {
-        index::add(self.link(), job).await?;
+        index::add(self.link(), job, at).await?;
         let call = vec![
             slot.as_str().into(),
             record::owner_field(&known.owner).into(),
@@ -242,18 +260,18 @@ impl LogStore for RedisStore {
     }
 
     async fn leave(&self, job: &JobId, writer: &Writer, at: Timestamp) -> Result<()> {
-        let call = vec![writer.id.as_str().into(), string(writer.fence.0), string(at), lease()];
-        script::LEAVE.run(self.link(), job, call).await.map(drop)
+        self.leaves(job, writer, None, at).await.map(drop)
+    }
+
+    async fn finish(&self, job: &JobId, writer: &Writer, ending: Ending, at: Timestamp) -> Result<Ended> {
+        self.leaves(job, writer, Some(ending), at).await
     }
 
     async fn end(&self, job: &JobId, ending: Ending, at: Timestamp) -> Result<Ended> {
-        let code = ending.exit_code.map(|code| code.to_string()).unwrap_or_default();
-        let call = vec![ending.outcome.as_str().into(), code.into(), string(at), lease()];
+        let [outcome, code] = words(Some(ending));
+        let call = vec![outcome, code, string(at), lease()];
         let answer = script::END.run(self.link(), job, call).await?;
-        Ok(match seq(&answer, 0)? {
-            Seq::ZERO => Ended::WhenLastWriterLeaves,
-            last => Ended::At(last),
-        })
+        self.ended(job, &answer, at).await
     }
 
     async fn append(&self, job: &JobId, batch: &Batch) -> Result<Appended> {
@@ -314,40 +332,33 @@ impl LogStore for RedisStore {
             string(at),
         ];
         let answer = script::MARK_SILENT.run(self.link(), job, call).await?;
+        if number(&answer, 2)? == 1 {
+            index::sooner(self.link(), job, at).await;
+        }
         record::state(
             answer.first().and_then(text),
             Some(Timestamp::from_millis(number(&answer, 1)?)),
         )
     }
 
-    async fn due(&self, before: Timestamp, limit: usize) -> Result<Vec<Due>> {
-        let mut due = Vec::new();
-        // Each call starts elsewhere, so that jobs whose time has not come cannot keep others from being seen.
-        let start = getrandom::u32().unwrap_or_default();
-        for set in (0..index::SETS).map(|set| (u32::from(set).wrapping_add(start) % u32::from(index::SETS)) as u16) {
-            let mut from = 0;
-            while due.len() < limit {
-                let part = index::part(self.link(), set, from, STEP).await?;
-                let end = part.len() < STEP;
-                from += part.len();
-                let asked = part.into_iter().map(|one| async move {
-                    let is_due = self.is_due(&one, before).await?;
-                    Ok::<_, Error>(is_due.then_some(one))
-                });
-                let found: Vec<Option<index::Indexed>> =
-                    futures::stream::iter(asked).buffered(STEP).try_collect().await?;
-                let found: Vec<_> = found.into_iter().flatten().take(limit - due.len()).collect();
-                due.extend(self.dues(found).await?);
-                if end {
-                    break;
-                }
+    async fn due(&self, by: Timestamp, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage> {
+        let (jobs, next) = index::walk(self.link(), Which::DueBy(by), cursor, limit.min(STEP)).await?;
+        let mut jobs = self.dues(jobs).await?;
+        // An `open` may be between its two steps.
+        for at in (0..jobs.len()).rev() {
+            if jobs[at].record.is_none() && index::is_young(self.link(), &jobs[at].job).await? {
+                jobs.remove(at);
             }
         }
-        Ok(due)
+        Ok(JobPage { jobs, next })
+    }
+
+    async fn look_again(&self, job: &JobId, at: Timestamp) -> Result<()> {
+        index::later(self.link(), job, at).await
     }
 
     async fn list(&self, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage> {
-        let (jobs, next) = index::walk(self.link(), cursor, limit.min(STEP)).await?;
+        let (jobs, next) = index::walk(self.link(), Which::All, cursor, limit.min(STEP)).await?;
         Ok(JobPage {
             jobs: self.dues(jobs).await?,
             next,
@@ -406,6 +417,7 @@ impl LogStore for RedisStore {
         let answer = script::ERASE
             .run(self.link(), job, vec![by.into(), why.into(), string(at)])
             .await?;
+        index::sooner(self.link(), job, at).await;
         revision(&answer)
     }
 

@@ -32,7 +32,7 @@ use tokio::sync::Semaphore;
 use crate::known::Known;
 use crate::record::{Ending, JobRecord, State};
 use crate::store::{
-    Appended, Batch, Change, Claim, Due, Ended, Error, JobPage, ListCursor, LogStore, Result, Silence, Writer,
+    Appended, Batch, Change, Claim, Ended, Error, JobPage, ListCursor, LogStore, Result, Silence, Writer,
 };
 use watching::{Wakes, Watcher};
 
@@ -233,6 +233,14 @@ impl LogStore for SqliteStore {
             .await
     }
 
+    async fn finish(&self, job: &JobId, writer: &Writer, ending: Ending, at: Timestamp) -> Result<Ended> {
+        let (job_id, writer) = (job.clone(), writer.clone());
+        self.write(job, move |db, now| {
+            writing::finish(db, now, &job_id, &writer, ending, at)
+        })
+        .await
+    }
+
     async fn end(&self, job: &JobId, ending: Ending, at: Timestamp) -> Result<Ended> {
         let job_id = job.clone();
         self.write(job, move |db, now| writing::end(db, now, &job_id, ending, at))
@@ -288,15 +296,20 @@ impl LogStore for SqliteStore {
             .await
     }
 
-    async fn due(&self, before: Timestamp, limit: usize) -> Result<Vec<Due>> {
+    async fn due(&self, by: Timestamp, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage> {
         let inner = Arc::clone(&self.inner);
         in_turn(&self.inner.writing, move || {
             inner.transaction(&mut inner.writer.lock(), keeping::drop_expired)
         })
         .await?;
         self.inner
-            .read(move |db, now| keeping::due(db, now, before, limit))
+            .read(move |db, now| keeping::due(db, now, by, cursor, limit))
             .await
+    }
+
+    async fn look_again(&self, job: &JobId, at: Timestamp) -> Result<()> {
+        let job_id = job.clone();
+        self.write(job, move |db, _| keeping::look_again(db, &job_id, at)).await
     }
 
     async fn list(&self, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage> {

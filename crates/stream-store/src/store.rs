@@ -148,7 +148,7 @@ impl Default for Silence {
     }
 }
 
-/// A job the sweep should look at.
+/// A job as the index knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
     /// The job.
@@ -227,9 +227,20 @@ pub trait LogStore: Debug + Send + Sync + 'static {
     /// Says that a writer has no more to say. When it was the last one and an end is wished for, the end is written.
     /// Leaving twice, or leaving a job that has ended, is no error.
     ///
+    /// `writer.next` says what its next batch would be: a store that expects an earlier one has lost some that it had
+    /// acknowledged, refuses, and changes nothing; also when the job has ended without them. So whoever keeps its batches
+    /// until it has left loses none.
+    ///
     /// # Errors
-    /// [`Error::NoSuchJob`], [`Error::Fenced`].
+    /// [`Error::NoSuchJob`], [`Error::Fenced`], [`Error::Behind`].
     async fn leave(&self, job: &JobId, writer: &Writer, at: Timestamp) -> Result<()>;
+
+    /// [Leaves](Self::leave), and wishes for the job's [end](Self::end), in one step: between two, a store that lost the
+    /// last batches could also have lost that there is a writer to wait for. Done twice, it is no error.
+    ///
+    /// # Errors
+    /// As both have; of [`Error::Ended`] and [`Error::Erased`] nothing is left to be done.
+    async fn finish(&self, job: &JobId, writer: &Writer, ending: Ending, at: Timestamp) -> Result<Ended>;
 
     /// Ends a job: writes its last entry now, or when the last writer leaves or lapses. The same ending again is no
     /// error; of two different ones, the first counts.
@@ -278,9 +289,17 @@ pub trait LogStore: Debug + Send + Sync + 'static {
     /// [`Error::NoSuchJob`].
     async fn mark_silent(&self, job: &JobId, silence: &Silence, at: Timestamp) -> Result<State>;
 
-    /// Up to `limit` jobs that the sweep has something to do for: any with entries the store still holds, and index
-    /// entries older than a day without a record. `before` leaves out what was touched after it and still runs.
-    async fn due(&self, before: Timestamp, limit: usize) -> Result<Vec<Due>>;
+    /// The jobs that somebody should look at by `by`, a part at a time: each from when it was opened, until
+    /// [`look_again`](Self::look_again) says later; from its end or erasure on again. Also index entries without a record
+    /// that are older than a day. What is told to be looked at after `by` during a walk does not move others out of it.
+    ///
+    /// What is asked of the store grows with the jobs that are found, not with all there are. Each `at` counts as its
+    /// caller said it, so clocks that differ move a look by as much. An end tells of itself in a step of its own, which
+    /// may get lost with a connection: then the job is found when it was to be looked at anyway.
+    async fn due(&self, by: Timestamp, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage>;
+
+    /// Says that a job need not be looked at before `at`. One that is not there is no error.
+    async fn look_again(&self, job: &JobId, at: Timestamp) -> Result<()>;
 
     /// All jobs, a part at a time; jobs opened meanwhile may or may not appear.
     async fn list(&self, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage>;

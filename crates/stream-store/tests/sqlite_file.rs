@@ -447,41 +447,23 @@ async fn a_batch_without_events_or_with_an_end_in_it_is_refused() {
 }
 
 #[tokio::test]
-async fn jobs_whose_time_has_not_come_do_not_hide_others_from_the_sweep() {
+async fn a_file_from_before_the_schedule_is_taken_over() {
     let folder = Folder::new();
+    let name = job("a");
     let store = open(&folder.file());
-    let mut seen = std::collections::BTreeSet::new();
-    for n in 0..7 {
-        let name = job(&format!("job-{n}"));
-        joined(&store, &name).await;
-        store
-            .erase(&job("nobody"), "", "", now())
-            .await
-            .expect_err("nobody opened it");
-    }
-    // A sweep that takes two jobs at a time and finds nothing to do for either comes to all of them.
-    for _ in 0..4 {
-        for due in store
-            .due(now().plus(Duration::from_secs(60)), 2)
-            .await
-            .expect("it answers")
-        {
-            let claim = store
-                .claim(&due.job, "sweep", Duration::from_secs(60))
-                .await
-                .expect("nobody has it");
-            store.release(&claim).await.expect("it is given back");
-            seen.insert(due.job);
-        }
-        // The order is by the millisecond.
-        while SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .is_ok_and(|now| now.subsec_micros() % 1000 > 500)
-        {
-            tokio::task::yield_now().await;
-        }
-    }
-    assert_eq!(seen.len(), 7);
+    joined(&store, &name).await;
+    drop(store);
+    let old = rusqlite::Connection::open(folder.file()).expect("it is a database");
+    old.execute_batch("DROP INDEX jobs_due; ALTER TABLE jobs DROP COLUMN due;")
+        .expect("as it was");
+    drop(old);
+    // Two programs may come upon it at once.
+    let stores = [open(&folder.file()), open(&folder.file())];
+    let due = stores[1].due(now(), None, 10).await.expect("it answers").jobs;
+    assert_eq!(due.iter().map(|due| &due.job).collect::<Vec<_>>(), [&name]);
+    let later = now().plus(Duration::from_secs(60));
+    stores[0].look_again(&name, later).await.expect("it is noted");
+    assert_eq!(stores[1].due(now(), None, 10).await.expect("it answers").jobs, []);
 }
 
 /// What the other process does, when the variable says where: it writes until it is told to end, or killed.

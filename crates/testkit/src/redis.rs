@@ -26,6 +26,8 @@ pub struct RedisServer {
     options: RedisOptions,
     dir: TempDir,
     port: u16,
+    /// Where [`command`](RedisServer::command) looks into it: without TLS, also where stores have to use TLS.
+    plain: u16,
     process: Option<Running>,
 }
 
@@ -138,13 +140,13 @@ impl RedisServer {
         self.process.as_ref().expect("the server was not stopped")
     }
 
-    /// Sends one command on a connection of its own, without TLS.
+    /// Sends one command on a connection of its own, without TLS whatever the server asks of others.
     ///
     /// # Panics
     /// When the server does not answer.
     #[track_caller]
     pub fn command(&self, words: &[&str]) -> Reply {
-        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).expect("the server takes connections");
+        let mut connection = TcpStream::connect(("127.0.0.1", self.plain)).expect("the server takes connections");
         connection
             .set_read_timeout(Some(READY))
             .expect("a time-out above zero is taken");
@@ -169,11 +171,10 @@ impl RedisServer {
     /// Starts the process; none when the port was taken meanwhile.
     fn launch(&self) -> Option<Running> {
         let mut command = Command::new(&self.options.program);
-        let plain = if self.options.tls { 0 } else { self.port };
         let dir = self.dir.path();
         command
             .args(["--bind", "127.0.0.1", "--daemonize", "no", "--port"])
-            .arg(plain.to_string());
+            .arg(self.plain.to_string());
         command.arg("--dir").arg(dir);
         // A test's server is no place for a second log file or for waiting until a disk has written.
         command.args([
@@ -280,7 +281,7 @@ impl RedisOptions {
         self.set("replicaof", &format!("127.0.0.1 {}", primary.port))
     }
 
-    /// With TLS only, by a certificate for 127.0.0.1 and localhost whose authority is in `ca.pem` in its directory.
+    /// With TLS on its port, by a certificate for 127.0.0.1 and localhost whose authority is in `ca.pem` in its directory.
     #[must_use]
     pub fn tls(mut self) -> Self {
         self.tls = true;
@@ -301,10 +302,12 @@ impl RedisOptions {
             options: self,
             dir,
             port: 0,
+            plain: 0,
             process: None,
         };
         while server.process.is_none() {
             server.port = free_port();
+            server.plain = if server.options.tls { free_port() } else { server.port };
             server.process = server.launch();
         }
         server

@@ -19,7 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use log_model::{JobId, LogEntry, Outcome, Owner, Recorded, Seq, Span, Timestamp, WriterId};
 use sse_codec::Decoder;
 use stream_store::{
-    Appended, Batch, Change, Claim, Due, Ended, Ending, JobPage, JobRecord, Known, ListCursor, LogStore, Result,
+    Appended, Batch, Change, Claim, Ended, Ending, JobPage, JobRecord, Known, ListCursor, LogStore, Result,
     Silence, SqliteStore, State, Writer,
 };
 use tailwater_gateway::{App, ClerkGatekeeper, Gatekeeper, Origins, Parts, Settings};
@@ -482,6 +482,9 @@ impl LogStore for Hooked {
     async fn leave(&self, job: &JobId, writer: &Writer, at: Timestamp) -> Result<()> {
         self.around("leave", self.inner.leave(job, writer, at)).await
     }
+    async fn finish(&self, job: &JobId, writer: &Writer, ending: Ending, at: Timestamp) -> Result<Ended> {
+        self.around("finish", self.inner.finish(job, writer, ending, at)).await
+    }
     async fn end(&self, job: &JobId, ending: Ending, at: Timestamp) -> Result<Ended> {
         self.around("end", self.inner.end(job, ending, at)).await
     }
@@ -513,8 +516,11 @@ impl LogStore for Hooked {
         self.around("mark_silent", self.inner.mark_silent(job, silence, at))
             .await
     }
-    async fn due(&self, before: Timestamp, limit: usize) -> Result<Vec<Due>> {
-        self.around("due", self.inner.due(before, limit)).await
+    async fn due(&self, by: Timestamp, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage> {
+        self.around("due", self.inner.due(by, cursor, limit)).await
+    }
+    async fn look_again(&self, job: &JobId, at: Timestamp) -> Result<()> {
+        self.around("look_again", self.inner.look_again(job, at)).await
     }
     async fn list(&self, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage> {
         self.around("list", self.inner.list(cursor, limit)).await

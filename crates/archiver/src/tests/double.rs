@@ -15,7 +15,7 @@ use object_store::{
     PutOptions, PutPayload, PutResult,
 };
 use stream_store::{
-    Appended, Batch, Change, Claim, Due, Ended, Ending, Error, JobPage, JobRecord, Known, ListCursor, LogStore, Result,
+    Appended, Batch, Change, Claim, Ended, Ending, Error, JobPage, JobRecord, Known, ListCursor, LogStore, Result,
     Silence, State, Writer,
 };
 
@@ -93,6 +93,9 @@ impl LogStore for Doubled<Real> {
     async fn leave(&self, job: &JobId, writer: &Writer, at: Timestamp) -> Result<()> {
         stepped!(self, away(), self.inner.0.leave(job, writer, at))
     }
+    async fn finish(&self, job: &JobId, writer: &Writer, ending: Ending, at: Timestamp) -> Result<Ended> {
+        stepped!(self, away(), self.inner.0.finish(job, writer, ending, at))
+    }
     async fn end(&self, job: &JobId, ending: Ending, at: Timestamp) -> Result<Ended> {
         stepped!(self, away(), self.inner.0.end(job, ending, at))
     }
@@ -111,8 +114,11 @@ impl LogStore for Doubled<Real> {
     async fn mark_silent(&self, job: &JobId, silence: &Silence, at: Timestamp) -> Result<State> {
         stepped!(self, away(), self.inner.0.mark_silent(job, silence, at))
     }
-    async fn due(&self, before: Timestamp, limit: usize) -> Result<Vec<Due>> {
-        stepped!(self, away(), self.inner.0.due(before, limit))
+    async fn due(&self, by: Timestamp, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage> {
+        stepped!(self, away(), self.inner.0.due(by, cursor, limit))
+    }
+    async fn look_again(&self, job: &JobId, at: Timestamp) -> Result<()> {
+        stepped!(self, away(), self.inner.0.look_again(job, at))
     }
     async fn list(&self, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage> {
         stepped!(self, away(), self.inner.0.list(cursor, limit))

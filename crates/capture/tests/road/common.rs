@@ -11,7 +11,7 @@ use futures::stream::BoxStream;
 use log_model::{JobId, LogEntry, LogEvent, Owner, Seq, Span, StageState, Timestamp, WriterId};
 use parking_lot::Mutex;
 use stream_store::{
-    Appended, Batch, Change, Claim, Due, Ended, Ending, Error, JobPage, JobRecord, Known, ListCursor, LogStore, Result,
+    Appended, Batch, Change, Claim, Ended, Ending, Error, JobPage, JobRecord, Known, ListCursor, LogStore, Result,
     Silence, SqliteStore, State, Writer,
 };
 
@@ -193,6 +193,10 @@ impl LogStore for Shaky {
         self.here()?;
         self.inner.leave(job, writer, at).await
     }
+    async fn finish(&self, job: &JobId, writer: &Writer, ending: Ending, at: Timestamp) -> Result<Ended> {
+        self.here()?;
+        self.inner.finish(job, writer, ending, at).await
+    }
     async fn end(&self, job: &JobId, ending: Ending, at: Timestamp) -> Result<Ended> {
         self.here()?;
         self.inner.end(job, ending, at).await
@@ -238,8 +242,11 @@ impl LogStore for Shaky {
     async fn mark_silent(&self, job: &JobId, silence: &Silence, at: Timestamp) -> Result<State> {
         self.inner.mark_silent(job, silence, at).await
     }
-    async fn due(&self, before: Timestamp, limit: usize) -> Result<Vec<Due>> {
-        self.inner.due(before, limit).await
+    async fn due(&self, by: Timestamp, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage> {
+        self.inner.due(by, cursor, limit).await
+    }
+    async fn look_again(&self, job: &JobId, at: Timestamp) -> Result<()> {
+        self.inner.look_again(job, at).await
     }
     async fn list(&self, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage> {
         self.inner.list(cursor, limit).await

@@ -15,8 +15,8 @@ use crate::{Batch, Change, Ending, Error, JobRecord, LogStore, Result, Silence, 
 pub(super) type Store = Arc<dyn LogStore>;
 pub(super) type Following = BoxStream<'static, Result<Change>>;
 
-/// What nothing here ever waits longer for.
-const LIMIT: Duration = Duration::from_secs(30);
+/// What nothing here ever waits longer for, a fail-over included.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Longer than any test takes.
 pub(super) const LONG: Duration = Duration::from_secs(24 * 3600);
@@ -44,7 +44,7 @@ pub(super) const STRICT: Silence = Silence {
 pub(super) async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(LIMIT, what)
         .await
-        .expect("an answer within half a minute")
+        .expect("an answer within two minutes")
 }
 
 pub(super) fn now() -> Timestamp {

@@ -6,7 +6,7 @@ use log_model::{JobId, LogEntry, LogEvent, Seq, Timestamp};
 
 use super::Subject;
 use super::fixtures::*;
-use crate::{Change, Due, Erasure, Error, JobRecord, State};
+use crate::{Change, Due, Erasure, Error, JobRecord, Silence, State};
 
 fn masked(place: u64, text: &str) -> LogEntry {
     LogEntry {
@@ -334,29 +334,127 @@ pub async fn a_claim_lapses_by_itself(subject: &dyn Subject) {
     refused!(store.claim(&job, "one", LONG).await, Error::Claimed);
 }
 
-/// What the sweep has something to do for, and what it was asked to leave out.
-pub async fn what_has_entries_is_due(subject: &dyn Subject) {
+/// What is due by `by`, in one walk.
+async fn due(store: &Store, by: Timestamp, limit: usize) -> HashMap<JobId, Option<JobRecord>> {
+    let (mut found, mut cursor) = (HashMap::new(), None);
+    loop {
+        let page = soon(store.due(by, cursor, limit)).await.expect("the store answers");
+        assert!(page.jobs.len() <= limit);
+        for Due { job, record } in page.jobs {
+            let again = found.insert(job.clone(), record);
+            assert!(again.is_none(), "{job} came twice");
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            return found;
+        }
+    }
+}
+
+/// Somebody looks at it first when it is new, and then when it was said.
+pub async fn a_job_is_due_until_it_was_looked_at(subject: &dyn Subject) {
     let store = subject.store();
-    let (running, _) = written(&store, 3).await;
-    let over = finished(&store, 3).await;
-    let forgotten = finished(&store, 3).await;
-    store.archived(&forgotten, seq(4)).await.expect("it is noted");
-    store.forget(&forgotten, seq(4), LONG).await.expect("it is forgotten");
-    let find = async |before| -> HashMap<JobId, Option<JobRecord>> {
-        let due = store.due(before, 100_000).await.expect("the store answers");
-        due.into_iter().map(|Due { job, record }| (job, record)).collect()
-    };
-    let all = find(now().plus(LONG)).await;
-    assert_eq!(all.get(&running), Some(&Some(record(&store, &running).await)));
-    assert_eq!(all.get(&over), Some(&Some(record(&store, &over).await)));
-    assert_eq!(all.get(&forgotten), None, "nothing is left to do");
-    let old = find(Timestamp::from_millis(1)).await;
-    assert_eq!(
-        (old.contains_key(&running), old.contains_key(&over)),
-        (false, true),
-        "it was written to since"
+    let (job, at) = (new_job(), now());
+    store.open(&job, &ana(), at).await.expect("a new job opens");
+    assert_eq!(due(&store, at.minus(SHORT), 1000).await.get(&job), None, "not yet");
+    let known = record(&store, &job).await;
+    for _ in 0..2 {
+        assert_eq!(due(&store, at, 1000).await.get(&job), Some(&Some(known.clone())));
+    }
+    let elsewhere = subject.elsewhere().await;
+    let again = at.plus(LONG);
+    elsewhere.look_again(&job, again).await.expect("it is noted");
+    assert_eq!(due(&store, again.minus(SHORT), 1000).await.get(&job), None);
+    assert!(due(&store, again, 1000).await.contains_key(&job));
+    elsewhere.look_again(&job, at).await.expect("a later time stands");
+    assert!(!due(&store, again.minus(SHORT), 1000).await.contains_key(&job));
+    // Opened again, joined and written to, it is still only looked at when it was said.
+    store.open(&job, &ana(), at).await.expect("it is hers");
+    let mut writer = store.join(&job, &slot("w")).await.expect("an open job can be joined");
+    write(&store, &job, &mut writer, 3).await;
+    assert!(!due(&store, again.minus(SHORT), 1000).await.contains_key(&job));
+    let nobody = new_job();
+    store.look_again(&nobody, at).await.expect("no error");
+    assert!(!due(&store, again, 1000).await.contains_key(&nobody));
+}
+
+/// There is something to do for it now, whatever was said before.
+pub async fn what_ends_or_is_erased_is_due_at_once(subject: &dyn Subject) {
+    let store = subject.store();
+    for way in ["end", "leave", "finish", "lost", "erased"] {
+        let (job, writer) = written(&store, 2).await;
+        let at = now();
+        store.look_again(&job, at.plus(LONG)).await.expect("it is noted");
+        let judged = Silence {
+            silent_after: SHORT,
+            lost_after: SHORT,
+            ..PATIENT
+        };
+        match way {
+            "end" => {
+                store.leave(&job, &writer, at).await.expect("a writer may leave");
+                assert!(!due(&store, at, 1000).await.contains_key(&job), "it goes on");
+                store.end(&job, succeeded(), at).await.map(drop)
+            }
+            "leave" => {
+                store.end(&job, succeeded(), at).await.expect("the wish is remembered");
+                assert!(!due(&store, at, 1000).await.contains_key(&job), "it goes on");
+                store.leave(&job, &writer, at).await
+            }
+            "finish" => store.finish(&job, &writer, succeeded(), at).await.map(drop),
+            "lost" => {
+                subject.pass(MOMENT).await;
+                store.mark_silent(&job, &judged, at).await.map(drop)
+            }
+            _ => store.erase(&job, "ana", "a test", at).await.map(drop),
+        }
+        .expect("it is over");
+        let found = due(&store, at, 1000).await.remove(&job).flatten();
+        assert!(found.is_some_and(|record| record.is_over()), "{way}");
+    }
+    // What was forgotten is nobody's business any more.
+    let job = finished(&store, 1).await;
+    store.archived(&job, seq(2)).await.expect("it is noted");
+    store.forget(&job, seq(2), LONG).await.expect("it is forgotten");
+    let left = due(&store, now().plus(LONG), 1000).await.remove(&job).flatten();
+    assert!(
+        left.is_none_or(|record| record.held().is_none()),
+        "nothing is left to do"
     );
-    assert!(store.due(now().plus(LONG), 1).await.expect("the store answers").len() <= 1);
+}
+
+/// Also when each is put off on the way.
+pub async fn a_walk_over_due_jobs_meets_each_once(subject: &dyn Subject) {
+    let store = subject.store();
+    let (mut mine, at) = (Vec::new(), now());
+    for _ in 0..10 {
+        mine.push(opened(&store).await);
+    }
+    let by = now();
+    for (limit, again) in [(1, at), (3, by.plus(LONG)), (1000, by.plus(LONG))] {
+        let mut met: HashMap<JobId, u32> = HashMap::new();
+        let mut cursor = None;
+        loop {
+            let page = soon(store.due(by, cursor, limit)).await.expect("the store answers");
+            for due in page.jobs.into_iter().filter(|due| mine.contains(&due.job)) {
+                assert!(due.record.is_some_and(|record| record.opened >= at));
+                store.look_again(&due.job, again).await.expect("it is noted");
+                *met.entry(due.job).or_default() += 1;
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let expected = u32::from(limit < 1000);
+        for job in &mine {
+            assert_eq!(
+                met.get(job).copied().unwrap_or_default(),
+                expected,
+                "in parts of {limit}"
+            );
+        }
+    }
 }
 
 /// In parts of any size.

@@ -119,6 +119,103 @@ pub async fn leaving_twice_is_no_error(subject: &dyn Subject) {
     assert_eq!(record(&store, &job).await.head, seq(2));
 }
 
+/// It is still there to send again what it was told is safe; a moment later it would be gone.
+pub async fn a_store_that_lost_batches_lets_nobody_leave(subject: &dyn Subject) {
+    let store = subject.store();
+    let (job, writer) = written(&store, 2).await;
+    // As one says who had two more acknowledged.
+    let knows_more = crate::Writer {
+        next: writer.next + 2,
+        ..writer.clone()
+    };
+    let before = record(&store, &job).await;
+    for _ in 0..2 {
+        refused!(
+            store.leave(&job, &knows_more, now()).await,
+            Error::Behind { expected: 2 }
+        );
+        refused!(
+            store.finish(&job, &knows_more, succeeded(), now()).await,
+            Error::Behind { expected: 2 }
+        );
+        assert_eq!(record(&store, &job).await, before, "nothing is changed");
+    }
+    let mut writer = writer;
+    write(&store, &job, &mut writer, 1).await;
+    write(&store, &job, &mut writer, 1).await;
+    store.leave(&job, &knows_more, now()).await.expect("it has everything");
+    assert_eq!(record(&store, &job).await.writers[&writer.id].lease_until, None);
+
+    // Ended without them, they can no longer be sent, which is no reason to say that all is well.
+    store.end(&job, succeeded(), now()).await.expect("nobody writes");
+    store.leave(&job, &knows_more, now()).await.expect("it had everything");
+    let knows_more = crate::Writer {
+        next: writer.next + 1,
+        ..writer
+    };
+    refused!(
+        store.leave(&job, &knows_more, now()).await,
+        Error::Behind { expected: 4 }
+    );
+    refused!(
+        store.finish(&job, &knows_more, succeeded(), now()).await,
+        Error::Behind { expected: 4 }
+    );
+    store.archived(&job, seq(5)).await.expect("it is noted");
+    store.forget(&job, seq(5), LONG).await.expect("it is forgotten");
+    store
+        .leave(&job, &knows_more, now())
+        .await
+        .expect("nothing is left to compare");
+}
+
+/// Of the wish and the leave, neither is there without the other.
+pub async fn a_writer_leaves_and_ends_its_job_in_one_step(subject: &dyn Subject) {
+    let store = subject.store();
+    let (job, writer) = written(&store, 2).await;
+    let at = now();
+    for _ in 0..2 {
+        let ended = store.finish(&job, &writer, succeeded(), at).await;
+        assert_eq!(ended.expect("it ends, and twice is no error"), Ended::At(seq(3)));
+    }
+    let known = record(&store, &job).await;
+    assert_eq!((known.outcome(), known.ended), (Some(succeeded()), Some(at)));
+    refused!(store.finish(&job, &writer, failed(), now()).await, Error::Ended);
+
+    // Another is still writing: the end waits for it.
+    let (job, one) = written(&store, 1).await;
+    let mut two = store.join(&job, &slot("two")).await.expect("any number may join");
+    for _ in 0..2 {
+        let waits = store.finish(&job, &one, failed(), now()).await.expect("it may leave");
+        assert_eq!(waits, Ended::WhenLastWriterLeaves);
+    }
+    let known = record(&store, &job).await;
+    assert_eq!((known.is_over(), known.ending), (false, Some(failed())));
+    assert_eq!(known.writers[&one.id].lease_until, None);
+    write(&store, &job, &mut two, 1).await;
+    // Of two wishes the first counts, and the job ends by it.
+    let ended = store
+        .finish(&job, &two, succeeded(), now())
+        .await
+        .expect("it may leave");
+    assert_eq!(ended, Ended::At(seq(3)));
+    assert_eq!(record(&store, &job).await.outcome(), Some(failed()));
+
+    let (job, old) = written(&store, 1).await;
+    store.join(&job, &old.id).await.expect("a slot can be taken over");
+    refused!(store.finish(&job, &old, succeeded(), now()).await, Error::Fenced);
+    assert_eq!(record(&store, &job).await.ending, None, "nothing is wished for");
+    refused!(
+        store.finish(&new_job(), &old, succeeded(), now()).await,
+        Error::NoSuchJob
+    );
+    store
+        .erase(&job, "ana", "a test", now())
+        .await
+        .expect("it can be erased");
+    refused!(store.finish(&job, &old, succeeded(), now()).await, Error::Erased);
+}
+
 /// Nobody is waited for.
 pub async fn an_end_without_writers_is_written_at_once(subject: &dyn Subject) {
     let store = subject.store();

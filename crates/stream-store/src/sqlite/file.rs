@@ -24,6 +24,8 @@ const VERSION: i64 = 1;
 /// their name would otherwise stand in every row. `record` is the JSON of a `JobRecord` without its writers, who change
 /// with every batch and have a table; `landed` holds the answers a writer may ask for again; `masks` which entry each
 /// revision masked; `residue` has a row as long as masked or erased text may still lie between the live rows.
+///
+/// `due` says when a job is to be looked at. Programs that do not know it used `touched` and `visited`, and still can.
 const TABLES: &str = "
 CREATE TABLE jobs (
     number INTEGER PRIMARY KEY,
@@ -33,10 +35,12 @@ CREATE TABLE jobs (
     held INTEGER NOT NULL,
     touched INTEGER NOT NULL,
     visited INTEGER NOT NULL DEFAULT 0,
+    due INTEGER NOT NULL DEFAULT 0,
     holder TEXT,
     held_until INTEGER,
     expires INTEGER
 ) STRICT;
+CREATE INDEX jobs_due ON jobs (due);
 CREATE TABLE writers (
     job INTEGER NOT NULL,
     writer TEXT NOT NULL,
@@ -68,6 +72,12 @@ CREATE TABLE entries (
     json TEXT NOT NULL,
     PRIMARY KEY (job, seq)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// What a file lacks that was made before jobs were looked at by a schedule. Programs of that time can live with it.
+const SCHEDULE: &str = "
+ALTER TABLE jobs ADD COLUMN due INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX jobs_due ON jobs (due);
 ";
 
 /// Opens the file for the first time in this process: creates it for its user alone, checks that it is ours, and brings
@@ -123,6 +133,14 @@ fn set_up(path: &Path) -> Result<Connection> {
     let mut connection = connect(path)?;
     let new = check(&connection, path)?;
     write_ahead(&connection, path)?;
+    if !new && !has_schedule(&connection)? {
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Another process may have been quicker.
+        if !has_schedule(&tx)? {
+            tx.execute_batch(SCHEDULE)?;
+        }
+        tx.commit()?;
+    }
     if new {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have been quicker.
@@ -134,6 +152,14 @@ fn set_up(path: &Path) -> Result<Connection> {
         tx.commit()?;
     }
     Ok(connection)
+}
+
+fn has_schedule(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT count(*) > 0 FROM pragma_table_info('jobs') WHERE name = 'due'",
+        [],
+        |row| row.get(0),
+    )
 }
 
 /// Whether the file is still empty; an error when it is not ours, or from a newer program.

@@ -21,24 +21,67 @@ pub(super) fn drop_expired(db: &Connection, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Those that were looked at longest ago come first, so that jobs whose time has not come yet cannot keep others from
-/// being seen. A running job without entries is due as well: somebody must notice that it was abandoned.
-pub(super) fn due(db: &Connection, now: Timestamp, before: Timestamp, limit: usize) -> Result<Vec<Due>> {
+/// A part of the jobs that are to be looked at by `by`.
+pub(super) fn due(
+    db: &Connection,
+    now: Timestamp,
+    by: Timestamp,
+    cursor: Option<ListCursor>,
+    limit: usize,
+) -> Result<JobPage> {
+    let (since, after) = match &cursor {
+        None => (i64::MIN, 0),
+        Some(ListCursor(text)) => {
+            let place = text.split_once(' ');
+            place
+                .and_then(|(since, after)| Some((since.parse().ok()?, after.parse().ok()?)))
+                .ok_or_else(no_place)?
+        }
+    };
+    let limit = limit.max(1);
     let mut statement = db.prepare_cached(
-        "SELECT number, job, record FROM jobs
-         WHERE (expires IS NULL OR expires > ?1) AND ((over AND held > 0) OR (NOT over AND touched <= ?2))
-         ORDER BY visited, number LIMIT ?3",
+        "SELECT number, job, record, due FROM jobs
+         WHERE (due, number) > (?1, ?2) AND due <= ?3 AND (expires IS NULL OR expires > ?4)
+         ORDER BY due, number LIMIT ?5",
     )?;
-    let rows = statement.query_map(params![time(now), time(before), limit_of(limit)], row_of)?;
-    rows.map(|row| to_due(db, row?)).collect()
+    let rows = statement
+        .query_map(params![since, after, time(by), time(now), limit_of(limit)], |row| {
+            Ok((row_of(row)?, row.get::<_, i64>(3)?))
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let next = rows
+        .last()
+        .filter(|_| rows.len() == limit)
+        .map(|((number, ..), due)| ListCursor(format!("{due} {number}")));
+    let jobs = rows
+        .into_iter()
+        .map(|(row, _)| to_due(db, row))
+        .collect::<Result<_>>()?;
+    Ok(JobPage { jobs, next })
+}
+
+/// Nobody need look at the job before `at`.
+pub(super) fn look_again(db: &Connection, job: &JobId, at: Timestamp) -> Result<()> {
+    db.prepare_cached("UPDATE jobs SET due = max(due, ?2) WHERE job = ?1")?
+        .execute(params![job.as_str(), time(at)])?;
+    Ok(())
+}
+
+/// Somebody should look at the job at `at`, if not earlier.
+pub(super) fn look_sooner(db: &Connection, job: i64, at: Timestamp) -> Result<()> {
+    db.prepare_cached("UPDATE jobs SET due = min(due, ?2) WHERE number = ?1")?
+        .execute(params![job, time(at)])?;
+    Ok(())
+}
+
+fn no_place() -> Error {
+    super::trouble::setting("that is no place in the list of jobs".to_owned())
 }
 
 pub(super) fn list(db: &Connection, now: Timestamp, cursor: Option<ListCursor>, limit: usize) -> Result<JobPage> {
     let after: i64 = match cursor {
         None => 0,
-        Some(ListCursor(text)) => text
-            .parse()
-            .map_err(|_| super::trouble::setting("that is no place in the list of jobs".to_owned()))?,
+        Some(ListCursor(text)) => text.parse().map_err(|_| no_place())?,
     };
     let limit = limit.max(1);
     let mut statement = db.prepare_cached(
@@ -93,8 +136,8 @@ pub(super) fn claim(db: &Connection, now: Timestamp, job: &JobId, holder: &str, 
     if taken.is_some_and(|taken| taken != holder) {
         return Err(Error::Claimed);
     }
-    db.prepare_cached("UPDATE jobs SET holder = ?2, held_until = ?3, visited = ?4 WHERE number = ?1")?
-        .execute(params![job.number, holder, time(now.plus(ttl)), time(now)])?;
+    db.prepare_cached("UPDATE jobs SET holder = ?2, held_until = ?3 WHERE number = ?1")?
+        .execute(params![job.number, holder, time(now.plus(ttl))])?;
     Ok(())
 }
 
@@ -203,6 +246,7 @@ pub(super) fn erase(
         });
         records::save(db, &job)?;
         records::drop_companions(db, job.number)?;
+        look_sooner(db, job.number, at)?;
         db.prepare_cached("UPDATE jobs SET expires = NULL WHERE number = ?1")?
             .execute([job.number])?;
     }

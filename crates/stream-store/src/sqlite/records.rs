@@ -87,10 +87,11 @@ fn to_json(record: &JobRecord) -> String {
     serde_json::to_string(record).expect("strings, numbers and lists always have a JSON form")
 }
 
-pub(super) fn insert(db: &Connection, job: &JobId, record: &JobRecord) -> Result<()> {
+/// A new job, which is to be looked at `due` first.
+pub(super) fn insert(db: &Connection, job: &JobId, record: &JobRecord, due: Timestamp) -> Result<()> {
     let (over, held, touched) = searched(record);
-    db.prepare_cached("INSERT INTO jobs (job, record, over, held, touched) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![job.as_str(), to_json(record), over, held, touched])?;
+    db.prepare_cached("INSERT INTO jobs (job, record, over, held, touched, due) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![job.as_str(), to_json(record), over, held, touched, time(due)])?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use log_model::{
 };
 use rusqlite::{Connection, params};
 
+use super::keeping;
 use super::records::{self, Job, Slot, time};
 use super::trouble;
 use crate::known::{self, Known};
@@ -25,7 +26,7 @@ pub(super) fn open(db: &Connection, now: Timestamp, job: &JobId, owner: &Owner, 
         .execute(params![job.as_str(), time(now)])?;
     let mut record = JobRecord::opened(owner.clone(), at);
     record.touched = now;
-    records::insert(db, job, &record)?;
+    records::insert(db, job, &record, at)?;
     Ok(record)
 }
 
@@ -109,10 +110,16 @@ pub(super) fn renew(db: &Connection, now: Timestamp, job: &JobId, writer: &Write
 
 pub(super) fn leave(db: &Connection, now: Timestamp, job: &JobId, writer: &Writer, at: Timestamp) -> Result<()> {
     let mut job = records::require(db, job, now)?;
-    if job.record.is_over() {
-        return Ok(());
+    let slot = holder(db, &job, &writer.id, writer.fence);
+    // A file put back from a copy lacks batches that were acknowledged since; they are still kept.
+    match &slot {
+        Ok(slot) if slot.next < writer.next && job.record.state != State::Erased => {
+            return Err(Error::Behind { expected: slot.next });
+        }
+        _ if job.record.is_over() => return Ok(()),
+        _ => {}
     }
-    let mut slot = holder(db, &job, &writer.id, writer.fence)?;
+    let mut slot = slot?;
     if slot.renewed.is_none() {
         return Ok(());
     }
@@ -126,6 +133,26 @@ pub(super) fn leave(db: &Connection, now: Timestamp, job: &JobId, writer: &Write
         write_end(db, &mut job, ending, at)?;
     }
     records::save(db, &job)
+}
+
+/// Both in one transaction. The wish comes first, so that leaving grants it.
+pub(super) fn finish(
+    db: &Connection,
+    now: Timestamp,
+    id: &JobId,
+    writer: &Writer,
+    ending: Ending,
+    at: Timestamp,
+) -> Result<Ended> {
+    let mut job = records::require(db, id, now)?;
+    if job.record.is_over() {
+        leave(db, now, id, writer, at)?;
+        return end(db, now, id, ending, at);
+    }
+    let first = *job.record.ending.get_or_insert(ending);
+    records::save(db, &job)?;
+    leave(db, now, id, writer, at)?;
+    end(db, now, id, first, at)
 }
 
 pub(super) fn end(db: &Connection, now: Timestamp, job: &JobId, ending: Ending, at: Timestamp) -> Result<Ended> {
@@ -312,6 +339,7 @@ fn write_end(db: &Connection, job: &mut Job, ending: Ending, at: Timestamp) -> R
     )?;
     db.prepare_cached("UPDATE writers SET renewed = NULL WHERE job = ?1")?
         .execute([job.number])?;
+    keeping::look_sooner(db, job.number, at)?;
     job.record.ending = Some(ending);
     job.record.ended = Some(at);
     job.record.state = State::Ended;

@@ -87,16 +87,21 @@ pub(crate) async fn joined(store: &RedisStore, name: &str) -> (JobId, Writer) {
 }
 
 /// Asks again for as long as the store does not answer.
-pub(crate) async fn persist<T>(what: &str, mut ask: impl AsyncFnMut() -> Result<T>) -> T {
+pub(crate) async fn persist<T>(what: &str, ask: impl AsyncFnMut() -> Result<T>) -> T {
+    persist_answer(ask).await.expect(what)
+}
+
+/// What the store answers once it does.
+pub(crate) async fn persist_answer<T>(mut ask: impl AsyncFnMut() -> Result<T>) -> Result<T> {
     let asked = timeout(LONG, async {
         loop {
             match ask().await {
                 Err(Error::Unavailable { .. }) => tokio::time::sleep(Duration::from_millis(20)).await,
-                answer => return answer.expect(what),
+                answer => return answer,
             }
         }
     });
-    asked.await.expect(what)
+    asked.await.expect("an answer")
 }
 
 /// The next change that is not trouble.

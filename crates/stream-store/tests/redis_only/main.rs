@@ -8,3 +8,4 @@ mod loss;
 mod many;
 mod one_server;
 mod silence;
+mod through;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use log_model::{LogEvent, Outcome, Phase, Recorded, Seq, StageState};
-use stream_store::{Appended, Batch, Change, Ending, Error, LogStore, RedisStore, StoreUrl};
+use stream_store::{Appended, Batch, Change, Ended, Ending, Error, LogStore, RedisStore, StoreUrl, Writer};
 use testkit::redis::{RedisServer, Sentinels, ValkeyServer};
 use tokio::time::timeout;
 
@@ -211,6 +211,78 @@ async fn what_a_failover_lost_comes_again_under_new_ids() {
         texts(&entries),
         ["kept", "lost 2", "lost 3", "lost 4", "new", "other 1"]
     );
+}
+
+#[tokio::test]
+async fn a_primary_that_lost_the_last_batches_lets_no_writer_leave() {
+    let primary = RedisServer::start();
+    let replica = RedisServer::options().replica_of(&primary).start();
+    primary.wait_for_replicas(1);
+    let road = Road::to(primary.port()).await;
+    let store = connect(&road.url()).await;
+    let (job, first) = joined(&store, "leaving").await;
+    store.append(&job, &batch(&first, 1, &["kept"])).await.expect("landed");
+    assert!(store.confirm(&job, &first.id, 1).await.expect("asked"));
+    // Of what comes now the replica never hears, not even that there is a second writer.
+    replica.command(&["REPLICAOF", "NO", "ONE"]);
+    let second = store.join(&job, &slot("second")).await.expect("joined");
+    store.append(&job, &batch(&first, 2, &["lost"])).await.expect("landed");
+    store.append(&job, &batch(&second, 1, &["too"])).await.expect("landed");
+    // Each has everything acknowledged, has just found that it is still there, and is about to leave.
+    let (first, second) = (Writer { next: 3, ..first }, Writer { next: 2, ..second });
+    road.lead_to(replica.port());
+    let ending = Ending {
+        outcome: Outcome::Succeeded,
+        exit_code: Some(0),
+    };
+    let leaving = persist_answer(async || store.leave(&job, &first, AT).await).await;
+    assert!(matches!(leaving, Err(Error::Behind { expected: 2 })), "{leaving:?}");
+    let ended = store.finish(&job, &second, ending, AT).await;
+    assert!(
+        matches!(ended, Err(Error::Fenced)),
+        "it has to come back first: {ended:?}"
+    );
+    store.append(&job, &batch(&first, 2, &["lost"])).await.expect("landed");
+    store.append(&job, &batch(&second, 1, &["too"])).await.expect("landed");
+    store.leave(&job, &first, AT).await.expect("everything is there");
+    let ended = store.finish(&job, &second, ending, AT).await.expect("here too");
+    let record = store.job(&job).await.expect("answered").expect("there");
+    assert_eq!(ended, Ended::At(record.head));
+    let held = store.read(&job, span(1, 2_000_000)).await.expect("no hole");
+    assert_eq!(texts(&held), ["kept", "lost", "too", "end"]);
+}
+
+#[tokio::test]
+async fn a_job_that_ended_without_the_last_batches_does_not_say_that_all_is_well() {
+    let primary = RedisServer::start();
+    let replica = RedisServer::options().replica_of(&primary).start();
+    primary.wait_for_replicas(1);
+    let road = Road::to(primary.port()).await;
+    let store = connect(&road.url()).await;
+    let (job, first) = joined(&store, "ended").await;
+    store.append(&job, &batch(&first, 1, &["kept"])).await.expect("landed");
+    assert!(store.confirm(&job, &first.id, 1).await.expect("asked"));
+    replica.command(&["REPLICAOF", "NO", "ONE"]);
+    let second = store.join(&job, &slot("second")).await.expect("joined");
+    store.append(&job, &batch(&second, 1, &["lost"])).await.expect("landed");
+    store.leave(&job, &first, AT).await.expect("everything is there");
+    road.lead_to(replica.port());
+    // Whoever ends it there finds a writer that has left, and none else.
+    persist("a leave", async || store.leave(&job, &first, AT).await).await;
+    let ending = Ending {
+        outcome: Outcome::Succeeded,
+        exit_code: Some(0),
+    };
+    store.end(&job, ending, AT).await.expect("nobody is known to write");
+    let second = Writer { next: 2, ..second };
+    for _ in 0..2 {
+        let leaving = store.leave(&job, &second, AT).await;
+        assert!(matches!(leaving, Err(Error::Behind { expected: 1 })), "{leaving:?}");
+        let ended = store.finish(&job, &second, ending, AT).await;
+        assert!(matches!(ended, Err(Error::Behind { expected: 1 })), "{ended:?}");
+    }
+    let refused = store.append(&job, &batch(&second, 1, &["lost"])).await;
+    assert!(matches!(refused, Err(Error::Ended)), "{refused:?}");
 }
 
 #[tokio::test]
@@ -465,21 +537,25 @@ async fn all_followers_share_one_connection() {
 
 #[tokio::test]
 async fn a_dropped_store_leaves_no_connection() {
-    let server = RedisServer::start();
-    let store = connect(&server.url()).await;
-    let (job, writer) = joined(&store, "left").await;
-    let mut follower = store.follow(&job, Seq::ZERO);
-    store.append(&job, &batch(&writer, 1, &["one"])).await.expect("landed");
-    assert_eq!(hear_lines(&mut follower, 1).await, ["one"]);
-    store.confirm(&job, &writer.id, 1).await.expect("asked");
-    drop((store, follower));
-    timeout(LONG, async {
-        while server.command(&["CLIENT", "LIST"]).text().lines().count() > 1 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .expect("every connection is closed");
+    for options in [RedisServer::options(), RedisServer::options().tls()] {
+        let server = options.start();
+        let store = connect(&server.url()).await;
+        let (job, writer) = joined(&store, "left").await;
+        let mut follower = store.follow(&job, Seq::ZERO);
+        store.append(&job, &batch(&writer, 1, &["one"])).await.expect("landed");
+        assert_eq!(hear_lines(&mut follower, 1).await, ["one"]);
+        store.confirm(&job, &writer.id, 1).await.expect("asked");
+        let connections = || server.command(&["CLIENT", "LIST"]).text().lines().count();
+        assert_eq!(connections(), 4, "with the one that asks");
+        drop((store, follower));
+        timeout(LONG, async {
+            while connections() > 1 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .expect("every connection is closed");
+    }
 }
 
 #[tokio::test]
@@ -497,48 +573,135 @@ async fn a_server_that_forgot_the_scripts_is_taught_again() {
     assert_eq!(server.command(&["XLEN", "{taught}:log"]).text(), "3");
 }
 
+/// The jobs that are due now, each with whether it has a record.
+async fn due(store: &RedisStore) -> Vec<(String, bool)> {
+    let now = std::time::SystemTime::now().into();
+    let due = store.due(now, None, 100).await.expect("answered").jobs;
+    let mut due: Vec<_> = due
+        .into_iter()
+        .map(|due| (due.job.to_string(), due.record.is_some()))
+        .collect();
+    due.sort_unstable();
+    due
+}
+
+/// The names of all jobs.
+async fn listed(store: &RedisStore) -> Vec<String> {
+    let listed = store.list(None, 100).await.expect("answered").jobs;
+    let mut names: Vec<_> = listed.iter().map(|due| due.job.to_string()).collect();
+    names.sort_unstable();
+    names
+}
+
 #[tokio::test]
 async fn an_opening_that_was_interrupted_loses_no_job() {
     let server = RedisServer::start();
     let store = connect(&server.url()).await;
-    // The first step of `open`, a day and more ago and now.
-    let key = index_key(&server, &store).await;
-    server.command(&["ZADD", &key, "1000", "long-ago"]);
-    let now = server.command(&["TIME"]).words();
-    server.command(&["ZADD", &key, &format!("{}000", now[0]), "just-now"]);
-    let due = store.due(AT, 100).await.expect("answered");
-    let due: Vec<_> = due.iter().map(|due| (due.job.as_str(), due.record.is_none())).collect();
-    assert_eq!(due, [("long-ago", true)]);
-    let listed = store.list(None, 100).await.expect("answered").jobs;
-    assert_eq!(
-        listed.iter().map(|due| due.job.as_str()).collect::<Vec<_>>(),
-        ["long-ago", "just-now", "known"]
-    );
+    index_key(&server, &store, "known").await;
+    // The first step of `open`, a day and more ago and now; also as versions did it that had no schedule.
+    let now = format!("{}000", server.command(&["TIME"]).words()[0]);
+    for (name, since, scheduled) in [
+        ("long-ago", "1000", true),
+        ("longer-ago", "1000", false),
+        ("just-now", &now, true),
+        ("right-now", &now, false),
+    ] {
+        let key = index_key(&server, &store, name).await;
+        server.command(&["DEL", &format!("{{{name}}}:job")]);
+        server.command(&["ZADD", &key, since, name]);
+        server.command(&["ZREM", &format!("{key}:due"), name]);
+        if scheduled {
+            server.command(&["ZADD", &format!("{key}:due"), since, name]);
+        }
+    }
+    let lost = |name: &str| (name.to_owned(), false);
+    let found = [("known".to_owned(), true), lost("long-ago"), lost("longer-ago")];
+    assert_eq!(due(&store).await, found);
+    let all = ["just-now", "known", "long-ago", "longer-ago", "right-now"];
+    assert_eq!(listed(&store).await, all);
     // Opened again after all, it is a job like any other, with an entry that is young.
     for name in ["long-ago", "just-now"] {
         store.open(&job(name), &owner(), AT).await.expect("opened");
     }
-    assert_eq!(store.due(AT, 100).await.expect("answered"), []);
+    assert_eq!(due(&store).await.len(), 4);
+    // Nobody came to these.
+    for name in ["longer-ago", "right-now"] {
+        let forgotten = store.forget(&job(name), Seq::FIRST, LONG).await;
+        assert!(matches!(forgotten, Err(Error::NoSuchJob)), "{forgotten:?}");
+    }
+    let listed = store.list(None, 100).await.expect("answered").jobs;
+    let mut names: Vec<_> = listed.iter().map(|due| due.job.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        ["just-now", "known", "long-ago", "right-now"],
+        "one may still be on its way"
+    );
+}
+
+#[tokio::test]
+async fn an_open_that_was_killed_between_its_two_steps_loses_no_job() {
+    let server = RedisServer::start();
+    let road = Road::to(server.port()).await;
+    let store = connect(&road.url()).await;
+    store.open(&job("before"), &owner(), AT).await.expect("opened");
+    // The index answers, and nobody is there any more to make the record.
+    road.lose_the_next_answer();
+    let opening = store.open(&job("killed"), &owner(), AT).await;
+    assert!(matches!(opening, Err(Error::Unavailable { .. })), "{opening:?}");
+    assert_eq!(server.command(&["EXISTS", "{killed}:job"]).text(), "0");
+    let other = connect(&server.url()).await;
+    let listed = other.list(None, 100).await.expect("answered").jobs;
+    assert!(
+        listed
+            .iter()
+            .any(|due| due.job.as_str() == "killed" && due.record.is_none()),
+        "{listed:?}"
+    );
+    // Whoever repeats it has it.
+    let record = other.open(&job("killed"), &owner(), AT).await.expect("opened");
+    assert_eq!(record.head, Seq::ZERO);
+    assert!(due(&other).await.contains(&("killed".to_owned(), true)));
+}
+
+#[tokio::test]
+async fn jobs_from_before_the_schedule_are_due() {
+    let server = RedisServer::start();
+    let store = connect(&server.url()).await;
+    let key = index_key(&server, &store, "known").await;
+    let schedule = format!("{key}:due");
+    server.command(&["DEL", &schedule]);
+    assert_eq!(due(&store).await, [("known".to_owned(), true)]);
+    let later = std::time::SystemTime::now() + LONG;
+    store.look_again(&job("known"), later.into()).await.expect("noted");
+    assert_eq!(due(&store).await, []);
+    // One that an older version forgot meanwhile is looked at once more, and gone.
+    server.command(&["ZREM", &key, "known"]);
+    server.command(&["DEL", "{known}:job"]);
+    server.command(&["ZADD", &schedule, "1000", "known"]);
+    assert_eq!(due(&store).await, [("known".to_owned(), false)]);
+    assert!(store.forget(&job("known"), Seq::FIRST, LONG).await.is_err());
+    assert_eq!(server.command(&["EXISTS", &schedule]).text(), "0");
 }
 
 #[tokio::test]
 async fn an_old_index_entry_without_a_record_can_be_forgotten() {
     let server = RedisServer::start();
     let store = connect(&server.url()).await;
-    let key = index_key(&server, &store).await;
+    let key = index_key(&server, &store, "known").await;
     server.command(&["ZADD", &key, "1000", "known"]);
     server.command(&["DEL", "{known}:job"]);
     let forgotten = store.forget(&job("known"), Seq::FIRST, LONG).await;
     assert!(matches!(forgotten, Err(Error::NoSuchJob)), "{forgotten:?}");
-    assert_eq!(server.command(&["EXISTS", &key]).text(), "0");
+    assert_eq!(server.command(&["EXISTS", &key, &format!("{key}:due")]).text(), "0");
 }
 
-/// The set that holds the job `known`.
-async fn index_key(server: &RedisServer, store: &RedisStore) -> String {
-    store.open(&job("known"), &owner(), AT).await.expect("opened");
-    let keys = server.command(&["KEYS", "{tailwater:jobs:*"]).words();
-    assert_eq!(keys.len(), 1, "{keys:?}");
-    keys[0].clone()
+/// Opens a job, and answers which set holds it.
+async fn index_key(server: &RedisServer, store: &RedisStore, name: &str) -> String {
+    store.open(&job(name), &owner(), AT).await.expect("opened");
+    let mut keys = server.command(&["KEYS", "{tailwater:jobs:*}"]).words().into_iter();
+    keys.find(|key| !server.command(&["ZSCORE", key, name]).words().is_empty())
+        .expect("one of them has it")
 }
 
 #[tokio::test]
@@ -583,7 +746,8 @@ async fn the_keys_look_as_they_are_described() {
         .find(|key| key.starts_with("{tailwater:jobs:"))
         .cloned()
         .expect("an index");
-    assert_eq!(keys, names.into_iter().chain([index]).collect());
+    let schedule = format!("{index}:due");
+    assert_eq!(keys, names.into_iter().chain([index, schedule]).collect());
 
     let entries = server.command(&["XRANGE", "{layout}:log", "-", "+"]).words().join("|");
     assert_eq!(

@@ -13,13 +13,7 @@ if record.state == 'ended' then
   end
   return { ENDED }
 end
--- Of two different endings the first counts.
-if not record.ending then
-  save(record, { ending = ARGV[3] })
-  if ARGV[4] ~= '' then
-    save(record, { exit_code = ARGV[4] })
-  end
-end
+wish(record, ARGV[3], ARGV[4])
 local latest = renewed_last(record)
 -- Whoever judged the job silent found every lease lapsed.
 if record.state == 'running' and latest and now() < latest + ARGV[6] then

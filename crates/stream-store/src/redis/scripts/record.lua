@@ -50,6 +50,16 @@ local function running(record, at)
   call('HDEL', RECORD, 'since')
 end
 
+-- Of two different endings the first counts.
+local function wish(record, outcome, exit_code)
+  if not record.ending then
+    save(record, { ending = outcome })
+    if exit_code ~= '' then
+      save(record, { exit_code = exit_code })
+    end
+  end
+end
+
 -- The job's last entry. `ending` and `exit_code` in the record say how.
 local function write_end(record, at)
   local changed = {}
