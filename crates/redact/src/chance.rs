@@ -87,6 +87,8 @@ pub(crate) fn is_drawn(word: &[u8]) -> bool {
 
 /// The same of a long word without signs, as tokens are, for which a few unusual steps less will do.
 pub(crate) fn is_token(word: &[u8]) -> bool {
+    let padding = word.iter().rev().take(2).take_while(|byte| **byte == b'=').count();
+    let word = &word[..word.len() - padding];
     word.len() >= 16
         && word
             .iter()

@@ -175,7 +175,8 @@ pub(crate) fn called(text: &[u8], from: usize, seen: &mut Seen, spans: &mut Span
                     break;
                 };
                 let range = at + 1..at + 1 + length;
-                if commas > 0 && is_made_up(&text[range.clone()]) {
+                let value = &text[range.clone()];
+                if commas > 0 && is_made_up(value) || value.len() >= 20 && chance::is_token(value) {
                     spans.push(range, rules::COMMAND_LINE);
                     break;
                 }

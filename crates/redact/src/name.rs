@@ -449,6 +449,10 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     if ends("secret") || last == b"secrets" || ends("secretkey") || ends("clientsecret") {
         return Some(Strength::Token);
     }
+    // `PublicKeyToken=b77a…` of an assembly.
+    if ends("token") && before == b"key" && words.back(2) == Some(b"public") {
+        return None;
+    }
     if ends("token") {
         const COUNTED: [&[u8]; 12] = [
             b"max",
@@ -524,7 +528,8 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         };
     }
     // The kind of value alone, behind whose it is: `STRIPE_SK`, `YANDEX_OAUTH`, `npmAuthIdent`.
-    if words.len > 1 && (last == b"pat" || last == b"sk" || last == b"oauth" || last == b"ident" && before == b"auth")
+    if words.len > 1
+        && (last == b"pat" || last == b"sk" || words.last() == Some(b"oauth") || last == b"ident" && before == b"auth")
         || last == b"credential"
         || last == b"credentials"
         || last == b"creds"
@@ -556,7 +561,9 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     {
         return Some(Strength::Weak);
     }
-    let weak: [&[u8]; 8] = [
+    let weak: [&[u8]; 10] = [
+        b"csrf",
+        b"xsrf",
         b"auth",
         b"session",
         b"cookie",

@@ -18,8 +18,8 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("passw", ""),
     ("passphrase", ""),
     ("passcode", ""),
-    ("pass", "=:\"'>] _\\"),
-    ("pwd", "=:\"'>] _\\"),
+    ("pass", "=:\"'>] _\\,()"),
+    ("pwd", "=:\"'>] _\\,()"),
     ("_pw", "=:\"'> \\"),
     ("secret", ""),
     ("token", ""),
@@ -33,10 +33,10 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("private_key", ""),
     ("private-key", ""),
     ("privatekey", ""),
-    ("key", "=:\"'>\\"),
+    ("key", "=:\"'>\\("),
     ("_key", " "),
     ("bundle_", ""),
-    (" key", " :="),
+    (" key", " :=<"),
     ("_key_", ""),
     ("auth", "=:\"'> \\"),
     ("credential", ""),
@@ -81,6 +81,7 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("_signing", ""),
     ("_authentication", ""),
     ("authident", ""),
+    ("csrf", "=:\"'>"),
     ("rootpw", ""),
     ("_salt", "=:\"'>"),
     ("_salts", ""),
@@ -322,7 +323,7 @@ fn further_on(text: &[u8], end: usize, name: Name, seen: &mut Seen, spans: &mut 
         name.strength
     };
     let found = further::find(text, end, strength, &mut seen.further);
-    if let Some(range) = found.or_else(|| further::before(text, name.start, strength)) {
+    if let Some(range) = found.or_else(|| further::before(text, name.start, strength, &mut seen.further)) {
         spans.push(range, rule_of(strength));
     }
 }
@@ -379,7 +380,9 @@ fn spaced(text: &[u8], start: usize, end: usize) -> Option<(usize, Strength)> {
     if text[start - 1] != b' ' {
         return None;
     }
-    const FIRST: [&[u8]; 29] = [
+    const FIRST: [&[u8]; 31] = [
+        b"app",
+        b"application",
         b"decryption",
         b"deploy",
         b"deployment",
@@ -559,10 +562,25 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
             }
         }
     }
+    // `pass:value`, as programs are told where a password comes from.
+    for source in [&b"pass:"[..], b"password:"] {
+        if text[range.start..range.end.max(range.start)].starts_with(source) {
+            range.start += source.len();
+        }
+    }
     if range.start >= range.end {
         return true;
     }
     let value = &text[range.clone()];
+    // `Auth: password=…`: another name stands here, which is asked itself.
+    let inner = value
+        .iter()
+        .take(name::LONGEST)
+        .take_while(|byte| in_name(**byte))
+        .count();
+    if inner >= 4 && value.get(inner) == Some(&b'=') && name::strength(&value[..inner]).is_some() {
+        return true;
+    }
     // PWD and OLDPWD are where a shell stands.
     let word = &text[name.start..name.end];
     if word.len() >= 3

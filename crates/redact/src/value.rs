@@ -444,6 +444,7 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
         && (strength == Strength::Password || !is_algorithm(head))
         && !is_placeholder(value)
         && !is_path_or_link(head)
+        && !(written != Written::Assigned && is_word_about(head))
         && (strength == Strength::Password || !is_filler(head))
 }
 
@@ -506,9 +507,10 @@ fn is_title(value: &[u8]) -> bool {
 fn is_code(value: &[u8]) -> bool {
     let opens = value.iter().position(|byte| matches!(byte, b'(' | b'[' | b'{'));
     opens.is_some_and(|at| {
-        value[..at]
-            .iter()
-            .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.' | b'$' | b':'))
+        let callee = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.' | b'$' | b':');
+        // `bin2hex(`
+        let numbered = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_';
+        value[..at].iter().all(callee) || value[0].is_ascii_lowercase() && value[..at].iter().all(numbered)
     }) || value.ends_with(b"=>")
         || value.starts_with(b"!")
 }
@@ -528,6 +530,23 @@ fn is_word_like(value: &[u8]) -> bool {
         words += usize::from(!part.is_empty());
     }
     words >= 2
+}
+
+/// `auth/wrong-password`, `invalid_token`: words of small letters about secrets, as errors and keys of texts are called.
+fn is_word_about(value: &[u8]) -> bool {
+    let joint = |byte: &u8| matches!(byte, b'-' | b'_' | b'/' | b'.' | b':');
+    value.iter().all(|byte| byte.is_ascii_lowercase() || joint(byte))
+        && value.iter().any(joint)
+        && [
+            &b"password"[..],
+            b"token",
+            b"secret",
+            b"credential",
+            b"api-key",
+            b"api_key",
+        ]
+        .iter()
+        .any(|word| contains(value, word))
 }
 
 fn is_path_or_link(value: &[u8]) -> bool {

@@ -11,6 +11,8 @@ use crate::value::Strength;
 
 /// How far behind a name a value may stand.
 const REACH: usize = 120;
+/// How far before a name a value may stand.
+const BACK: usize = 72;
 /// How many words may stand between.
 const WORDS: usize = 12;
 
@@ -19,6 +21,8 @@ const WORDS: usize = 12;
 pub(crate) struct Seen {
     passwords: usize,
     tokens: usize,
+    /// Up to where words before names were looked at.
+    back: usize,
 }
 
 /// The first word behind `from` that is drawn by chance.
@@ -85,7 +89,10 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
         return None;
     }
     if strength == Strength::Password {
-        let halves = value.iter().take(32).position(|byte| matches!(byte, b':' | b'='));
+        let halves = value
+            .iter()
+            .take(32)
+            .position(|byte| matches!(byte, b':' | b'=' | b'/'));
         if let Some(sign) = halves
             && value[..sign]
                 .iter()
@@ -94,7 +101,7 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
             && !value[sign + 1..].starts_with(b"//")
         {
             let second = word.start + sign + 1..word.end;
-            let user = value[sign] == b':' || is_plain(&value[..sign]);
+            let user = value[sign] != b'=' || is_plain(&value[..sign]);
             if user && chance::is_drawn(&text[second.clone()]) {
                 return Some(second);
             }
@@ -111,36 +118,66 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
         .next()
         .is_some_and(|word| word.starts_with(b"-"));
     // `enable secret …`
-    let next = matches!(lead, b"" | b",") && matches!(text[from], b' ' | b',') && value.len() >= 10;
-    ((joined || flagged) && chance::is_token(value) || next && chance::is_drawn(value)).then_some(word)
+    let next =
+        matches!(lead, b"" | b"," | b"0" | b"5" | b"7") && matches!(text[from], b' ' | b',') && value.len() >= 10;
+    // Tokens are met in every log; what no sign joins to the name must be as long as they are made.
+    let long = value.len() >= 28;
+    if (joined || flagged || long) && chance::is_token(value) || next && chance::is_drawn(value) {
+        return Some(word);
+    }
+    // `[base64:…]`
+    let colon = value.iter().take(10).position(|byte| *byte == b':')?;
+    let second = word.start + colon + 1..word.end;
+    (value[..colon] == *b"base64" && chance::is_token(&text[second.clone()])).then_some(second)
 }
 
-/// `assertEquals("…", user.getPassword())`, `with … as password`: a word drawn by chance just before a name.
-pub(crate) fn before(text: &[u8], start: usize, strength: Strength) -> Option<Range<usize>> {
-    let floor = start.saturating_sub(REACH);
-    let owner = text[floor..start]
-        .iter()
-        .rev()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'>'))
-        .count();
-    let lead = text[floor..start - owner].trim_ascii_end();
-    let lead = match lead.strip_suffix(b",") {
-        Some(lead) => lead,
-        None => lead.strip_suffix(b" as").or_else(|| lead.strip_suffix(b" as the"))?,
-    };
-    let lead = lead.trim_ascii_end();
-    let lead = match lead.last() {
-        Some(b'"' | b'\'' | b'`') => &lead[..lead.len() - 1],
-        _ => lead,
-    };
-    let length = lead.iter().rev().take_while(|byte| !is_between(**byte)).count();
-    let end = floor + lead.len();
-    let value = &text[end - length..end];
-    let drawn = match strength {
-        Strength::Password => chance::is_drawn(value),
-        _ => chance::is_token(value),
-    };
-    drawn.then_some(end - length..end)
+/// `assertEquals("…", user.getPassword())`, `… is the password`: a word drawn by chance before a name, when it is quoted or
+/// what follows it leads to the name.
+pub(crate) fn before(text: &[u8], start: usize, strength: Strength, seen: &mut Seen) -> Option<Range<usize>> {
+    const LEADS: [&[u8]; 9] = [
+        b" as ",
+        b" is ",
+        b" (",
+        b" |",
+        b" #",
+        b" //",
+        b" secrets.",
+        b" > ",
+        b"' ",
+    ];
+    let floor = start.saturating_sub(BACK).max(seen.back).min(start);
+    seen.back = start;
+    let mut at = floor;
+    // The beginning may be in the middle of a word.
+    if at > 0 {
+        at += text[at - 1..start]
+            .iter()
+            .take_while(|byte| !is_between(**byte))
+            .count();
+    }
+    let mut found = None;
+    while at < start {
+        if is_between(text[at]) {
+            if matches!(text[at], b'\n' | b';') {
+                found = None;
+            }
+            at += 1;
+            continue;
+        }
+        let length = text[at..start].iter().take_while(|byte| !is_between(**byte)).count();
+        let word = trimmed(text, at..at + length);
+        at += length;
+        let quoted = matches!(text[..word.start].last(), Some(b'"' | b'\'' | b'`')) && at < start;
+        let leads = LEADS.iter().any(|lead| text[word.end..].starts_with(lead));
+        let drawn = match strength {
+            Strength::Password => chance::is_drawn(&text[word.clone()]),
+            _ => word.len() >= 28 && chance::is_token(&text[word.clone()]),
+        };
+        if (quoted || leads) && drawn && !is_named_else(text, word.start, floor.min(word.start)) {
+            found = Some(word);
+        }
+    }
+    found
 }
 
 /// Whether signs that join names and values are written as escapes in a word.
@@ -220,7 +257,8 @@ fn is_named_else(text: &[u8], at: usize, from: usize) -> bool {
         .count();
     let key = &lead[lead.len() - word..];
     if assigned {
-        let plain = PLAIN.iter().any(|known| key.eq_ignore_ascii_case(known));
+        let last = name::last_word(key);
+        let plain = PLAIN.iter().any(|known| last.eq_ignore_ascii_case(known));
         return !key.is_empty() && !plain && !is_plain(key);
     }
     let last = name::last_word(key);
