@@ -118,7 +118,7 @@ fn is_mixed(word: &[u8]) -> bool {
 }
 
 /// `index-B3xKq7Z2.js`: a short word of small letters behind the last dot.
-fn is_file(word: &[u8]) -> bool {
+pub(crate) fn is_file(word: &[u8]) -> bool {
     word.iter().rposition(|byte| *byte == b'.').is_some_and(|dot| {
         let ending = &word[dot + 1..];
         (1..=5).contains(&ending.len()) && ending.iter().all(u8::is_ascii_lowercase)

@@ -76,6 +76,8 @@ pub(crate) enum Kind {
     Among(usize),
     /// The word behind a flag, whatever the program, when it is drawn by chance.
     Flagged(usize),
+    /// What a script types, up to the end of a line that it sends.
+    Sent(usize),
     /// The part of a path behind this one: `https://conda.example.com/t/SECRET/channel`.
     Segment(&'static str),
     /// Behind the `=` of an entry, whatever it is called: `--from-literal=key1=SECRET`.
@@ -420,7 +422,7 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("zip -", Kind::Next("-rP")),
     ("codecov.io/bash", Kind::Next("-t")),
     ("marker -k ", Kind::Worded(10)),
-    ("service install ", Kind::Worded(16)),
+    ("service install ", Kind::Flagged(16)),
     ("recovery code", Kind::Among(13)),
     ("backup code", Kind::Among(11)),
     ("from-literal=", Kind::Literal(13)),
@@ -477,8 +479,8 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("비밀번호", Kind::Among(12)),
     ("lösenord", Kind::Among(9)),
     ("hasło", Kind::Among(6)),
-    ("send \"", Kind::Worded(5)),
-    ("send -- \"", Kind::Worded(8)),
+    ("send \"", Kind::Sent(5)),
+    ("send -- \"", Kind::Sent(8)),
 ];
 
 /// How far behind the program its flag is looked for: bounded, so that a line of program names stays linear.
@@ -536,6 +538,17 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u16, seen: &mut Seen, spans:
             return;
         }
         Kind::Flagged(length) => return login::drawn(text, at + length, spans),
+        Kind::Sent(length) => {
+            let (from, end) = word_at(text, at + length);
+            if let Some(typed) = text[from..end]
+                .strip_suffix(b"\\r")
+                .or_else(|| text[from..end].strip_suffix(b"\\n"))
+                && login::is_made_up(typed)
+            {
+                push(text, from, from + typed.len(), spans);
+            }
+            return;
+        }
         Kind::Segment(before) => return segment(text, at, before, spans),
         Kind::Literal(length) => return login::entry(text, at + length, spans),
         _ => {}
@@ -585,6 +598,7 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u16, seen: &mut Seen, spans:
         | Kind::Among(_)
         | Kind::Flagged(_)
         | Kind::Literal(_)
+        | Kind::Sent(_)
         | Kind::Segment(_) => return,
         Kind::Echoed => return echoed(text, at + usize::from(text[at] == b'|'), spans),
         Kind::Glued(flag)

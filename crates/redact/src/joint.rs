@@ -127,6 +127,14 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
         b':' if start > 1 && text[start - 2..start] == *b"//" => return Beside::Nothing,
         // `arn:aws:secretsmanager:eu-west-1:123456789012:secret:name-AbCdEf`: a name, too.
         b':' if start > 1 && text[start - 1] == b':' && text[start - 2].is_ascii_digit() => return Beside::Nothing,
+        // `registry.example.com/auth:1.4`: a tag.
+        b':' if strength != Strength::Password
+            && joined == end
+            && before == Some(b'/')
+            && text.get(end + 1) != Some(&b' ') =>
+        {
+            return Beside::Nothing;
+        }
         b':' => {
             at = joined + 1;
             match text.get(at) {

@@ -238,6 +238,20 @@ fn is_named_else(text: &[u8], at: usize, from: usize) -> bool {
         b"instance",
         b"pod",
     ];
+    const OWNERS: [&[u8]; 12] = [
+        b"user",
+        b"account",
+        b"member",
+        b"customer",
+        b"tenant",
+        b"org",
+        b"project",
+        b"workspace",
+        b"device",
+        b"job",
+        b"session",
+        b"deployment",
+    ];
     const PLAIN: [&[u8]; 11] = [
         b"value", b"with", b"text", b"is", b"to", b"was", b"data", b"be", b"as", b"given", b"default",
     ];
@@ -247,7 +261,15 @@ fn is_named_else(text: &[u8], at: usize, from: usize) -> bool {
     let (lead, assigned) = match lead.split_last() {
         Some((b':', lead)) => (lead, false),
         Some((b'=', lead)) => (lead, true),
-        _ => return false,
+        // `(request …`, `user …`: what it is stands before it.
+        _ => {
+            let spaced = text[..at].ends_with(b" ");
+            let word = lead
+                .rsplit(|byte| !byte.is_ascii_alphanumeric())
+                .next()
+                .unwrap_or_default();
+            return spaced && (is_of(&IDS, word) || is_of(&OWNERS, word));
+        }
     };
     let lead = &lead[..unquoted(lead)];
     let word = lead
@@ -261,8 +283,11 @@ fn is_named_else(text: &[u8], at: usize, from: usize) -> bool {
         let plain = PLAIN.iter().any(|known| last.eq_ignore_ascii_case(known));
         return !key.is_empty() && !plain && !is_plain(key);
     }
-    let last = name::last_word(key);
-    IDS.iter().any(|known| last.eq_ignore_ascii_case(known))
+    is_of(&IDS, name::last_word(key))
+}
+
+fn is_of(list: &[&[u8]], word: &[u8]) -> bool {
+    list.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// Whether a word names a user or a password rather than something else.

@@ -150,6 +150,7 @@ pub(super) fn stated(text: &[u8], name: Name, joined: usize, seen: &mut Seen) ->
         && digits > 0
         && capitals > 0
         && letters > capitals
+        && !(head.contains(&b'/') && crate::chance::is_file(head))
         && !matches!(head[0], b'(' | b'/' | b'<' | b'$' | b'[' | b'{')
         && !head.contains(&b'(');
     if likely || made {

@@ -90,7 +90,8 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "courier-key",
         "https://www.courier.com/docs/platform/workspaces/environments-api-keys",
-        &[r"\b(pk|dk)_(prod|test)_[A-Za-z0-9]{24,}"],
+        // `pk_test_` with small letters is a publishable key of Clerk or Stripe.
+        &[r"\b(pk|dk)_prod_[A-Za-z0-9]{24,}", r"\b(pk|dk)_test_[A-Z0-9]{28}\b"],
     ),
     row(
         "customerio-key",
