@@ -81,7 +81,9 @@ fn steps(word: &[u8]) -> (usize, usize) {
 pub(crate) fn is_drawn(word: &[u8]) -> bool {
     is_mixed(word) && {
         let (odd, all) = steps(word);
-        all >= 4 && odd * 2 >= all
+        // Of a short one with signs, fewer steps are left to tell by.
+        let short = word.len() <= 14 && word.iter().any(|byte| !byte.is_ascii_alphanumeric());
+        all >= 4 && (odd * 2 >= all || short && odd * 5 >= all * 2)
     }
 }
 
@@ -96,7 +98,7 @@ pub(crate) fn is_token(word: &[u8]) -> bool {
         && is_drawn(word)
 }
 
-fn is_mixed(word: &[u8]) -> bool {
+pub(crate) fn is_mixed(word: &[u8]) -> bool {
     if !(8..=512).contains(&word.len()) {
         return false;
     }
@@ -106,7 +108,7 @@ fn is_mixed(word: &[u8]) -> bool {
         count(u8::is_ascii_uppercase),
         count(u8::is_ascii_digit),
     );
-    let signs = count(|byte| b"!^~%#$&*+?@".contains(byte));
+    let signs = count(|byte| b"!^~%#$&*+?@=".contains(byte));
     let slashes = count(|byte| *byte == b'/');
     small > 0
         && capitals > 0
@@ -115,13 +117,24 @@ fn is_mixed(word: &[u8]) -> bool {
         && word.is_ascii()
         && !word.iter().any(u8::is_ascii_whitespace)
         && !is_file(word)
+        && !is_version(word)
+}
+
+/// `PyJWT-2.9.0`: digits on both sides of a dot.
+fn is_version(word: &[u8]) -> bool {
+    word.windows(3)
+        .any(|three| three[1] == b'.' && three[0].is_ascii_digit() && three[2].is_ascii_digit())
 }
 
 /// `index-B3xKq7Z2.js`: a short word of small letters behind the last dot.
 pub(crate) fn is_file(word: &[u8]) -> bool {
     word.iter().rposition(|byte| *byte == b'.').is_some_and(|dot| {
         let ending = &word[dot + 1..];
-        (1..=5).contains(&ending.len()) && ending.iter().all(u8::is_ascii_lowercase)
+        (1..=4).contains(&ending.len()) && ending.iter().all(u8::is_ascii_lowercase)
+            || matches!(
+                ending,
+                b"jsonl" | b"proto" | b"swift" | b"scala" | b"class" | b"ipynb" | b"plist" | b"patch"
+            )
     })
 }
 
@@ -154,6 +167,9 @@ mod tests {
             "com.example.Auth0Client",
             "2026-11-23T14:58:05Z",
             "Chrome/119.0.0.0",
+            "PyJWT-2.9.0",
+            "v1.2.3-Beta4",
+            "Release-2024-Q3",
         ] {
             check(word, false);
         }

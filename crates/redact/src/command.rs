@@ -76,6 +76,8 @@ pub(crate) enum Kind {
     Among(usize),
     /// The word behind a flag, whatever the program, when it is drawn by chance.
     Flagged(usize),
+    /// The value of a parameter of an address whose name says little, when it is drawn by chance.
+    Parameter(usize),
     /// What a script types, up to the end of a line that it sends.
     Sent(usize),
     /// The part of a path behind this one: `https://conda.example.com/t/SECRET/channel`.
@@ -460,6 +462,22 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("identify ", Kind::Among(9)),
     ("sasl plain ", Kind::Among(11)),
     (" auth ", Kind::Among(6)),
+    ("sip:", Kind::Repository(4)),
+    ("sips:", Kind::Repository(5)),
+    ("xmpp:", Kind::Repository(5)),
+    ("mysql(", Kind::Called(6)),
+    ("postgresql(", Kind::Called(11)),
+    ("mongodb(", Kind::Called(8)),
+    (" s3(", Kind::Called(4)),
+    ("--value ", Kind::Flagged(8)),
+    ("<<<\"", Kind::Among(3)),
+    ("<<<'", Kind::Among(3)),
+    ("(echo ", Kind::Flagged(6)),
+    (":587 ", Kind::Among(5)),
+    (":465 ", Kind::Among(5)),
+    (" on >", Kind::Worded(5)),
+    ("&p=", Kind::Parameter(3)),
+    ("?p=", Kind::Parameter(3)),
     ("signwith(", Kind::Called(9)),
     ("__construct(", Kind::Called(12)),
     ("getbytes(", Kind::Worded(9)),
@@ -549,6 +567,15 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u16, seen: &mut Seen, spans:
             }
             return;
         }
+        Kind::Parameter(length) => {
+            let from = at + length;
+            let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'&' | b'#' | b'"' | b'\'' | b'`');
+            let length = text[from..].iter().take(REACH).take_while(|byte| !ends(byte)).count();
+            if crate::chance::is_drawn(&text[from..from + length]) {
+                push(text, from, from + length, spans);
+            }
+            return;
+        }
         Kind::Segment(before) => return segment(text, at, before, spans),
         Kind::Literal(length) => return login::entry(text, at + length, spans),
         _ => {}
@@ -599,6 +626,7 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u16, seen: &mut Seen, spans:
         | Kind::Flagged(_)
         | Kind::Literal(_)
         | Kind::Sent(_)
+        | Kind::Parameter(_)
         | Kind::Segment(_) => return,
         Kind::Echoed => return echoed(text, at + usize::from(text[at] == b'|'), spans),
         Kind::Glued(flag)
@@ -877,7 +905,22 @@ fn nth(text: &[u8], from: usize, before: usize, spans: &mut Spans) {
 }
 
 fn report(text: &[u8], from: usize, spans: &mut Spans) {
+    const PROSE: [&[u8]; 10] = [
+        b"returned",
+        b"was",
+        b"not",
+        b"set",
+        b"for",
+        b"and",
+        b"has",
+        b"failed",
+        b"empty",
+        b"changed",
+    ];
     let (from, end) = word_at(text, from);
+    if PROSE.contains(&&text[from..end]) {
+        return;
+    }
     push(text, from, end, spans);
 }
 

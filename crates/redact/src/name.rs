@@ -333,7 +333,12 @@ const NOT_PASSWORDS: &[&[u8]] = &[
 
 /// Whether a name is that of a place into which a password is typed: `passwordInput`, `password_field`.
 pub(crate) fn is_of_a_field(name: &[u8]) -> bool {
-    const FIELDS: [&[u8]; 12] = [
+    const FIELDS: [&[u8]; 17] = [
+        b"command",
+        b"cmd",
+        b"file",
+        b"stdin",
+        b"source",
         b"input",
         b"field",
         b"box",
@@ -350,7 +355,10 @@ pub(crate) fn is_of_a_field(name: &[u8]) -> bool {
     let words = Words::of(name);
     words.last().is_some_and(|last| FIELDS.contains(&last))
         && words.back(1).is_some_and(|word| {
-            word.ends_with(b"password") || word.ends_with(b"passcode") || word.ends_with(b"passphrase")
+            word.ends_with(b"password")
+                || word.ends_with(b"passwd")
+                || word.ends_with(b"passcode")
+                || word.ends_with(b"passphrase")
         })
 }
 
@@ -408,6 +416,13 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         return Some(Strength::Weak);
     }
     if last == b"id" && before == b"key" && words.back(2) == Some(b"private") {
+        return Some(Strength::Token);
+    }
+    // `SecretID`, half of what logs in to a vault.
+    if last == b"id" && before == b"secret" {
+        return Some(Strength::Token);
+    }
+    if last == b"info" && before == b"user" && words.back(2) == Some(b"auth") {
         return Some(Strength::Token);
     }
     if listed(ABOUT, last) {

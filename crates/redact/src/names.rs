@@ -82,6 +82,9 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("_authentication", ""),
     ("authident", ""),
     ("csrf", "=:\"'>"),
+    ("auth.user.info", ""),
+    ("account.key", ""),
+    ("secretid", ""),
     ("rootpw", ""),
     ("_salt", "=:\"'>"),
     ("_salts", ""),
@@ -253,6 +256,8 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
         None if text[start..end].starts_with(b"BUNDLE_") && text[start..end].windows(2).any(|two| two == b"__") => {
             (start, Some(Strength::Token))
         }
+        // `fs.azure.account.key.NAME.dfs.core.windows.net`
+        None if memchr::memmem::find(&text[start..end], b".account.key.").is_some() => (start, Some(Strength::Token)),
         None if is_query(text, start, end) => (start, Some(Strength::Weak)),
         None if dashes == 2 && text[start..end] == *b"key" => (start, Some(Strength::Weak)),
         None => (start, seen.strength(text, start, end)),
@@ -273,6 +278,7 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
         dashes,
         strength: if strength == Strength::Weak
             && (dashes == 2
+                || word.len() > 4 && word[..2].eq_ignore_ascii_case(b"x-")
                 || word == b"_auth"
                 || word.to_ascii_lowercase().ends_with(b"signature")
                     && start > 0
@@ -380,8 +386,9 @@ fn spaced(text: &[u8], start: usize, end: usize) -> Option<(usize, Strength)> {
     if text[start - 1] != b' ' {
         return None;
     }
-    const FIRST: [&[u8]; 31] = [
+    const FIRST: [&[u8]; 32] = [
         b"app",
+        b"virtual",
         b"application",
         b"decryption",
         b"deploy",
@@ -581,6 +588,14 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
     if inner >= 4 && value.get(inner) == Some(&b'=') && name::strength(&value[..inner]).is_some() {
         return true;
     }
+    // `CREDENTIALS 'aws_access_key_id=…;aws_secret_access_key=…'`: the same.
+    if name::is_of_a_login(&text[name.start..name.end])
+        && value.contains(&b';')
+        && inner > 2
+        && value.get(inner) == Some(&b'=')
+    {
+        return true;
+    }
     // PWD and OLDPWD are where a shell stands.
     let word = &text[name.start..name.end];
     if word.len() >= 3
@@ -614,7 +629,8 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         && colon > 0
         && value[..colon]
             .iter()
-            .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_' | b'0'..=b'9'))
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && !chance::is_mixed(&value[..colon])
     {
         let second = skip_spaces(text, range.start + colon + 1, 2);
         if second < range.end && chance::is_drawn(&text[second..range.end]) {

@@ -177,6 +177,8 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         }
         b'%' if value.len() <= 3 || last == b'%' && name_like(&value[1..value.len() - 1]) => return true,
         b'%' if value.starts_with(b"%(") => return true,
+        // Where a secret is kept.
+        b'a' if value.starts_with(b"arn:") => return true,
         b'{' if value.ends_with(b"!r") || value.ends_with(b"!s") => return true,
         b'<' | b'{' | b'#' if matches!(last, b'>' | b'}') => return true,
         b'<' if value.len() > 1 && value[1].is_ascii_alphabetic() => return true,

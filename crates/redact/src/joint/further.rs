@@ -96,7 +96,7 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
         if let Some(sign) = halves
             && value[..sign]
                 .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@'))
             && sign > 0
             && !value[sign + 1..].starts_with(b"//")
         {
@@ -106,7 +106,13 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
                 return Some(second);
             }
         }
-        return (chance::is_drawn(value) && !value.contains(&b'=')).then_some(word);
+        // `requestId=…`
+        let key = value
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
+            .count();
+        let named = key > 1 && value.get(key) == Some(&b'=');
+        return (chance::is_drawn(value) && !named).then_some(word);
     }
     let lead = text[from..word.start].trim_ascii_end();
     let joined = matches!(lead.last(), Some(b':' | b'=' | b'"' | b'\'' | b'`'))
@@ -168,13 +174,23 @@ pub(crate) fn before(text: &[u8], start: usize, strength: Strength, seen: &mut S
         let word = trimmed(text, at..at + length);
         at += length;
         let quoted = matches!(text[..word.start].last(), Some(b'"' | b'\'' | b'`')) && at < start;
-        let leads = LEADS.iter().any(|lead| text[word.end..].starts_with(lead));
-        let drawn = match strength {
-            Strength::Password => chance::is_drawn(&text[word.clone()]),
-            _ => word.len() >= 28 && chance::is_token(&text[word.clone()]),
-        };
-        if (quoted || leads) && drawn && !is_named_else(text, word.start, floor.min(word.start)) {
-            found = Some(word);
+        let rest = &text[word.end..];
+        let spaces = rest.iter().take(8).take_while(|byte| **byte == b' ').count().max(1) - 1;
+        let leads = LEADS
+            .iter()
+            .any(|lead| rest.starts_with(lead) || rest[spaces.min(rest.len())..].starts_with(lead));
+        if !quoted && !leads {
+            continue;
+        }
+        match strength {
+            Strength::Password => found = value_in(text, word, strength, floor).or(found),
+            _ if word.len() >= 28
+                && chance::is_token(&text[word.clone()])
+                && !is_named_else(text, word.start, floor) =>
+            {
+                found = Some(word);
+            }
+            _ => {}
         }
     }
     found

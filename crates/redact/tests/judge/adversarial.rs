@@ -14,6 +14,7 @@ const FOURTH: &str = include_str!("adversarial_fourth.txt");
 const FIFTH: &str = include_str!("adversarial_fifth.txt");
 const SIXTH: &str = include_str!("adversarial_sixth.txt");
 const SEVENTH: &str = include_str!("adversarial_seventh.txt");
+const EIGHTH: &str = include_str!("adversarial_eighth.txt");
 
 /// What a line may stand behind.
 const PREFIXES: &[&str] = &[
@@ -67,6 +68,11 @@ pub(crate) fn run_sixth(score: &mut Score) {
 /// And more of the same kind.
 pub(crate) fn run_seventh(score: &mut Score) {
     rows(score, &mut Dice::new(19), SEVENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_eighth(score: &mut Score) {
+    rows(score, &mut Dice::new(20), EIGHTH);
 }
 
 /// Lines of this form, each drawn several times.
