@@ -118,6 +118,12 @@ pub(crate) fn is_mixed(word: &[u8]) -> bool {
         && !word.iter().any(u8::is_ascii_whitespace)
         && !is_file(word)
         && !is_version(word)
+        && !word.split(|byte| joins(*byte)).any(is_hash)
+}
+
+/// A hash within a word: `Linux-node-3fa9…`.
+fn is_hash(part: &[u8]) -> bool {
+    part.len() >= 16 && part.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// `PyJWT-2.9.0`: digits on both sides of a dot.

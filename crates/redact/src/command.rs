@@ -478,6 +478,13 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     (" on >", Kind::Worded(5)),
     ("&p=", Kind::Parameter(3)),
     ("?p=", Kind::Parameter(3)),
+    ("stripe(", Kind::Called(7)),
+    ("resend(", Kind::Called(7)),
+    ("openai(", Kind::Called(7)),
+    ("octokit(", Kind::Called(8)),
+    ("telegraf(", Kind::Called(9)),
+    ("sendgrid(", Kind::Called(9)),
+    ("mailgun(", Kind::Called(8)),
     ("signwith(", Kind::Called(9)),
     ("__construct(", Kind::Called(12)),
     ("getbytes(", Kind::Worded(9)),
@@ -660,6 +667,10 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u16, seen: &mut Seen, spans:
                 };
                 let word = if matches!(byte, b' ' | b'=') { after + 1 } else { after };
                 let (word, stop) = word_at(text, word);
+                // `-u TOKEN:`: no password, and so the user is the secret.
+                if text[word..stop].ends_with(b":") && crate::chance::is_token(&text[word..stop - 1]) {
+                    return push(text, word, stop - 1, spans);
+                }
                 if let Some(colon) = text[word..stop].iter().position(|byte| *byte == separator) {
                     return push(text, word + colon + 1, stop, spans);
                 }

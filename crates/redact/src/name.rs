@@ -418,6 +418,12 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     if last == b"id" && before == b"key" && words.back(2) == Some(b"private") {
         return Some(Strength::Token);
     }
+    if last == b"bypass" && before == b"protection" {
+        return Some(Strength::Token);
+    }
+    if last == b"hash" && before == b"token" {
+        return Some(Strength::Weak);
+    }
     // `SecretID`, half of what logs in to a vault.
     if last == b"id" && before == b"secret" {
         return Some(Strength::Token);

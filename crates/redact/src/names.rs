@@ -36,7 +36,7 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("key", "=:\"'>\\("),
     ("_key", " "),
     ("bundle_", ""),
-    (" key", " :=<"),
+    (" key", " :=<s"),
     ("_key_", ""),
     ("auth", "=:\"'> \\"),
     ("credential", ""),
@@ -82,6 +82,7 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("_authentication", ""),
     ("authident", ""),
     ("csrf", "=:\"'>"),
+    ("protection-bypass", ""),
     ("auth.user.info", ""),
     ("account.key", ""),
     ("secretid", ""),
@@ -263,6 +264,11 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
         None => (start, seen.strength(text, start, end)),
     };
     let Some(strength) = strength else {
+        if is_key_of_something(text, start, end)
+            && let Some(range) = further::find(text, end, Strength::Token, &mut seen.further)
+        {
+            spans.push(range, rules::NAMED_SECRET);
+        }
         // `passwordInput`, `password_field`: no value is joined to it, but what is typed into it may follow.
         if name::is_of_a_field(&text[start..end])
             && let Some(range) = further::find(text, end, Strength::Password, &mut seen.further)
@@ -328,7 +334,16 @@ fn further_on(text: &[u8], end: usize, name: Name, seen: &mut Seen, spans: &mut 
     } else {
         name.strength
     };
-    let found = further::find(text, end, strength, &mut seen.further);
+    let mut found = further::find(text, end, strength, &mut seen.further);
+    // `rotated, old=… new=…`
+    for _ in 0..3 {
+        let Some(range) = found.clone() else { break };
+        let Some(next) = further::find(text, range.end, strength, &mut seen.further) else {
+            break;
+        };
+        spans.push(range, rule_of(strength));
+        found = Some(next);
+    }
     if let Some(range) = found.or_else(|| further::before(text, name.start, strength, &mut seen.further)) {
         spans.push(range, rule_of(strength));
     }
@@ -431,6 +446,54 @@ fn spaced(text: &[u8], start: usize, end: usize) -> Option<(usize, Strength)> {
         .iter()
         .any(|known| text[first..start - 1].eq_ignore_ascii_case(known))
         .then_some((first, Strength::Token))
+}
+
+/// `OpenAI key loaded: …`, `Stripe key …`: a key of somebody's, but for those that open nothing.
+fn is_key_of_something(text: &[u8], start: usize, end: usize) -> bool {
+    const OPEN: [&[u8]; 27] = [
+        b"public",
+        b"publishable",
+        b"cache",
+        b"restore",
+        b"partition",
+        b"sort",
+        b"row",
+        b"primary",
+        b"foreign",
+        b"unique",
+        b"composite",
+        b"group",
+        b"idempotency",
+        b"dedup",
+        b"range",
+        b"lock",
+        b"object",
+        b"s3",
+        b"routing",
+        b"message",
+        b"translation",
+        b"i18n",
+        b"host",
+        b"index",
+        b"lookup",
+        b"query",
+        b"registry",
+    ];
+    let word = &text[start..end];
+    if !(word.eq_ignore_ascii_case(b"key") || word.eq_ignore_ascii_case(b"keys"))
+        || start < 3
+        || text[start - 1] != b' '
+    {
+        return false;
+    }
+    let length = text[..start - 1]
+        .iter()
+        .rev()
+        .take(24)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        .count();
+    let first = &text[start - 1 - length..start - 1];
+    length > 1 && !OPEN.iter().any(|open| first.eq_ignore_ascii_case(open))
 }
 
 /// `?key=` and `&code=`: a plain word, which as a parameter of an address holds a key.

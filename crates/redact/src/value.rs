@@ -409,6 +409,7 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
                     && !is_call(head)
                     && (!made.is_plain_words() || made.mixes_cases(length))
                     && !is_reference(head)
+                    && !is_mail(head)
             }
         },
         Strength::Token => {
@@ -534,6 +535,14 @@ fn is_word_like(value: &[u8]) -> bool {
     words >= 2
 }
 
+/// `ana@example.com`: whom a password is sent to.
+fn is_mail(value: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b'.' | b'-' | b'_' | b'+');
+    value.iter().position(|byte| *byte == b'@').is_some_and(|at| {
+        at > 0 && value[..at].iter().all(plain) && value[at + 1..].iter().all(plain) && value[at + 1..].contains(&b'.')
+    })
+}
+
 /// `auth/wrong-password`, `invalid_token`: words of small letters about secrets, as errors and keys of texts are called.
 fn is_word_about(value: &[u8]) -> bool {
     let joint = |byte: &u8| matches!(byte, b'-' | b'_' | b'/' | b'.' | b':');
@@ -564,6 +573,10 @@ fn is_path_or_link(value: &[u8]) -> bool {
                 .split(|byte| *byte == b'/')
                 .all(|part| part.len() <= 24 && !is_random(part))
     };
+    // `projects/12/secrets/db/versions/3`: where a secret is kept.
+    if memchr::memmem::find(value, b"/secrets/").is_some() && path_like(value) {
+        return true;
+    }
     (value.starts_with(b"./") || value.starts_with(b"../") || value.starts_with(b"~/")) && path_like(value)
         || value.first() == Some(&b'/') && path_like(&value[1..]) && !value.ends_with(b"=")
         || value.len() > 3 && value[1] == b':' && value[2] == b'\\' && value[0].is_ascii_alphabetic()

@@ -16,6 +16,25 @@ const BACK: usize = 72;
 /// How many words may stand between.
 const WORDS: usize = 12;
 
+/// Words that lead to a value as names do, and say nothing else of it.
+const PLAIN: [&[u8]; 15] = [
+    b"old",
+    b"new",
+    b"current",
+    b"previous",
+    b"value",
+    b"with",
+    b"text",
+    b"is",
+    b"to",
+    b"was",
+    b"data",
+    b"be",
+    b"as",
+    b"given",
+    b"default",
+];
+
 /// Up to where the words behind names were looked at in vain, so that a line of nothing but names is read once.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Seen {
@@ -83,6 +102,16 @@ fn trimmed(text: &[u8], mut word: Range<usize>) -> Range<usize> {
 
 /// The value that a word is, or that it holds behind the name of a user: `ci:…`.
 fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) -> Option<Range<usize>> {
+    let mut word = word;
+    // `old=…`
+    let key = text[word.clone()]
+        .iter()
+        .take(10)
+        .take_while(|byte| byte.is_ascii_lowercase())
+        .count();
+    if text.get(word.start + key) == Some(&b'=') && PLAIN.contains(&&text[word.start..word.start + key]) {
+        word.start += key + 1;
+    }
     let value = &text[word.clone()];
     // What is escaped is looked at again without its escapes.
     if is_named_else(text, word.start, from) || is_escaped(value) {
@@ -267,9 +296,6 @@ fn is_named_else(text: &[u8], at: usize, from: usize) -> bool {
         b"job",
         b"session",
         b"deployment",
-    ];
-    const PLAIN: [&[u8]; 11] = [
-        b"value", b"with", b"text", b"is", b"to", b"was", b"data", b"be", b"as", b"given", b"default",
     ];
     let unquoted = |lead: &'_ [u8]| lead.len() - usize::from(matches!(lead.last(), Some(b'"' | b'\'' | b'`')));
     let lead = text[from..at].trim_ascii_end();

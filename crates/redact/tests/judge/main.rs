@@ -103,6 +103,12 @@ const GOALS: &[Goal] = &[
         held: 0.99,
     },
     Goal {
+        name: "adversarial, ninth",
+        run: adversarial::run_ninth,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
         name: "known values",
         run: known::run,
         recall: 0.99,
