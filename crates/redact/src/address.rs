@@ -36,6 +36,11 @@ pub(crate) fn find(text: &[u8], at: usize, spans: &mut Spans) {
                 }
                 return;
             }
+            // `jdbc:sqlserver://host:1433;database=…;user=me@host`: a port, and what follows it.
+            let port = password.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if port > 0 && password.get(port) == Some(&b';') && password.contains(&b'=') {
+                return;
+            }
             if !is_stand_in(user, password) {
                 spans.push(from + colon + 1..from + at_sign, rules::URL_PASSWORD);
             }

@@ -81,12 +81,16 @@ fn steps(word: &[u8]) -> (usize, usize) {
 pub(crate) fn is_drawn(word: &[u8]) -> bool {
     is_mixed(word) && {
         let (odd, all) = steps(word);
-        all >= 4 && odd * 2 >= all
+        // Of a short one with signs, fewer steps are left to tell by.
+        let short = word.len() <= 14 && word.iter().any(|byte| !byte.is_ascii_alphanumeric());
+        all >= 4 && (odd * 2 >= all || short && odd * 5 >= all * 2)
     }
 }
 
 /// The same of a long word without signs, as tokens are, for which a few unusual steps less will do.
 pub(crate) fn is_token(word: &[u8]) -> bool {
+    let padding = word.iter().rev().take(2).take_while(|byte| **byte == b'=').count();
+    let word = &word[..word.len() - padding];
     word.len() >= 16
         && word
             .iter()
@@ -94,7 +98,7 @@ pub(crate) fn is_token(word: &[u8]) -> bool {
         && is_drawn(word)
 }
 
-fn is_mixed(word: &[u8]) -> bool {
+pub(crate) fn is_mixed(word: &[u8]) -> bool {
     if !(8..=512).contains(&word.len()) {
         return false;
     }
@@ -104,7 +108,7 @@ fn is_mixed(word: &[u8]) -> bool {
         count(u8::is_ascii_uppercase),
         count(u8::is_ascii_digit),
     );
-    let signs = count(|byte| b"!^~%#$&*+?@".contains(byte));
+    let signs = count(|byte| b"!^~%#$&*+?@=".contains(byte));
     let slashes = count(|byte| *byte == b'/');
     small > 0
         && capitals > 0
@@ -113,13 +117,30 @@ fn is_mixed(word: &[u8]) -> bool {
         && word.is_ascii()
         && !word.iter().any(u8::is_ascii_whitespace)
         && !is_file(word)
+        && !is_version(word)
+        && !word.split(|byte| joins(*byte)).any(is_hash)
+}
+
+/// A hash within a word: `Linux-node-3fa9…`.
+fn is_hash(part: &[u8]) -> bool {
+    part.len() >= 16 && part.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// `PyJWT-2.9.0`: digits on both sides of a dot.
+fn is_version(word: &[u8]) -> bool {
+    word.windows(3)
+        .any(|three| three[1] == b'.' && three[0].is_ascii_digit() && three[2].is_ascii_digit())
 }
 
 /// `index-B3xKq7Z2.js`: a short word of small letters behind the last dot.
-fn is_file(word: &[u8]) -> bool {
+pub(crate) fn is_file(word: &[u8]) -> bool {
     word.iter().rposition(|byte| *byte == b'.').is_some_and(|dot| {
         let ending = &word[dot + 1..];
-        (1..=5).contains(&ending.len()) && ending.iter().all(u8::is_ascii_lowercase)
+        (1..=4).contains(&ending.len()) && ending.iter().all(u8::is_ascii_lowercase)
+            || matches!(
+                ending,
+                b"jsonl" | b"proto" | b"swift" | b"scala" | b"class" | b"ipynb" | b"plist" | b"patch"
+            )
     })
 }
 
@@ -152,6 +173,9 @@ mod tests {
             "com.example.Auth0Client",
             "2026-11-23T14:58:05Z",
             "Chrome/119.0.0.0",
+            "PyJWT-2.9.0",
+            "v1.2.3-Beta4",
+            "Release-2024-Q3",
         ] {
             check(word, false);
         }

@@ -78,6 +78,10 @@ pub(crate) enum Kind {
     Among(usize),
     /// The word behind a flag, whatever the program, when it is drawn by chance.
     Flagged(usize),
+    /// The value of a parameter of an address whose name says little, when it is drawn by chance.
+    Parameter(usize),
+    /// What a script types, up to the end of a line that it sends.
+    Sent(usize),
     /// The part of a path behind this one: `https://conda.example.com/t/SECRET/channel`.
     Segment(&'static str),
     /// Behind the `=` of an entry, whatever it is called: `--from-literal=key1=SECRET`.
@@ -405,7 +409,7 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("credentials.basic(", Kind::Called(18)),
     ("unseal ", Kind::Worded(7)),
     ("newrelic-admin license", Kind::Worded(23)),
-    (" <<< ", Kind::Flagged(5)),
+    (" <<< ", Kind::Among(5)),
     (" -p:", Kind::Flagged(4)),
     (" /p:", Kind::Flagged(4)),
     (" /rp ", Kind::Flagged(5)),
@@ -422,12 +426,70 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("zip -", Kind::Next("-rP")),
     ("codecov.io/bash", Kind::Next("-t")),
     ("marker -k ", Kind::Worded(10)),
-    ("service install ", Kind::Worded(16)),
+    ("service install ", Kind::Flagged(16)),
     ("recovery code", Kind::Among(13)),
     ("backup code", Kind::Among(11)),
     ("from-literal=", Kind::Literal(13)),
     ("hmac.new(b'", Kind::Worded(10)),
     ("hmac.new(b\"", Kind::Worded(10)),
+    ("client(", Kind::Called(7)),
+    ("connect(", Kind::Called(8)),
+    ("connection(", Kind::Called(11)),
+    ("encrypt(", Kind::Called(8)),
+    ("decrypt(", Kind::Called(8)),
+    (".sign(", Kind::Called(6)),
+    ("authentication failed", Kind::Among(21)),
+    ("login failed", Kind::Among(12)),
+    ("login (", Kind::Among(7)),
+    ("bind(\"", Kind::Called(5)),
+    ("bind('", Kind::Called(5)),
+    ("bind_s(", Kind::Called(7)),
+    ("ldap_bind(", Kind::Called(10)),
+    ("_login(", Kind::Called(7)),
+    ("create_user(", Kind::Called(12)),
+    ("create_superuser(", Kind::Called(17)),
+    ("minio(", Kind::Called(6)),
+    ("twilio(", Kind::Called(7)),
+    ("aes.new(", Kind::Called(8)),
+    ("hash::make(", Kind::Worded(11)),
+    ("hashsync(", Kind::Worded(9)),
+    ("bcrypt.hash(", Kind::Worded(12)),
+    ("bcrypt.compare(", Kind::Worded(15)),
+    ("pre-shared-key", Kind::Among(14)),
+    ("authentication-key", Kind::Among(18)),
+    ("key-string ", Kind::Among(11)),
+    ("isakmp key", Kind::Among(10)),
+    ("pragma key", Kind::Among(10)),
+    (" key '", Kind::Flagged(5)),
+    ("identify ", Kind::Among(9)),
+    ("sasl plain ", Kind::Among(11)),
+    (" auth ", Kind::Among(6)),
+    ("sip:", Kind::Repository(4)),
+    ("sips:", Kind::Repository(5)),
+    ("xmpp:", Kind::Repository(5)),
+    ("mysql(", Kind::Called(6)),
+    ("postgresql(", Kind::Called(11)),
+    ("mongodb(", Kind::Called(8)),
+    (" s3(", Kind::Called(4)),
+    ("--value ", Kind::Flagged(8)),
+    ("<<<\"", Kind::Among(3)),
+    ("<<<'", Kind::Among(3)),
+    ("(echo ", Kind::Flagged(6)),
+    (":587 ", Kind::Among(5)),
+    (":465 ", Kind::Among(5)),
+    (" on >", Kind::Worded(5)),
+    ("&p=", Kind::Parameter(3)),
+    ("?p=", Kind::Parameter(3)),
+    ("stripe(", Kind::Called(7)),
+    ("resend(", Kind::Called(7)),
+    ("openai(", Kind::Called(7)),
+    ("octokit(", Kind::Called(8)),
+    ("telegraf(", Kind::Called(9)),
+    ("sendgrid(", Kind::Called(9)),
+    ("mailgun(", Kind::Called(8)),
+    ("signwith(", Kind::Called(9)),
+    ("__construct(", Kind::Called(12)),
+    ("getbytes(", Kind::Worded(9)),
     ("getoctokit(", Kind::Worded(11)),
     ("github(\"", Kind::Worded(7)),
     ("github('", Kind::Worded(7)),
@@ -444,8 +506,8 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("비밀번호", Kind::Among(12)),
     ("lösenord", Kind::Among(9)),
     ("hasło", Kind::Among(6)),
-    ("send \"", Kind::Worded(5)),
-    ("send -- \"", Kind::Worded(8)),
+    ("send \"", Kind::Sent(5)),
+    ("send -- \"", Kind::Sent(8)),
 ];
 
 /// How far behind the program its flag is looked for: bounded, so that a line of program names stays linear.
@@ -558,6 +620,26 @@ fn one(text: &[u8], at: usize, kind: Kind, seen: &mut Seen, spans: &mut Spans) {
             return;
         }
         Kind::Flagged(length) => return login::drawn(text, at + length, spans),
+        Kind::Sent(length) => {
+            let (from, end) = word_at(text, at + length);
+            if let Some(typed) = text[from..end]
+                .strip_suffix(b"\\r")
+                .or_else(|| text[from..end].strip_suffix(b"\\n"))
+                && login::is_made_up(typed)
+            {
+                push(text, from, from + typed.len(), spans);
+            }
+            return;
+        }
+        Kind::Parameter(length) => {
+            let from = at + length;
+            let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'&' | b'#' | b'"' | b'\'' | b'`');
+            let length = text[from..].iter().take(REACH).take_while(|byte| !ends(byte)).count();
+            if crate::chance::is_drawn(&text[from..from + length]) {
+                push(text, from, from + length, spans);
+            }
+            return;
+        }
         Kind::Segment(before) => return segment(text, at, before, spans),
         Kind::Literal(length) => return login::entry(text, at + length, spans),
         _ => {}
@@ -658,7 +740,10 @@ fn argument(text: &[u8], after: usize, kind: Kind, spans: &mut Spans) -> bool {
             };
             let word = if matches!(byte, b' ' | b'=') { after + 1 } else { after };
             let (word, stop) = word_at(text, word);
-            if let Some(colon) = text[word..stop].iter().position(|byte| *byte == separator) {
+            // `-u TOKEN:`: no password, and so the user is the secret.
+            if text[word..stop].ends_with(b":") && crate::chance::is_token(&text[word..stop - 1]) {
+                push(text, word, stop - 1, spans);
+            } else if let Some(colon) = text[word..stop].iter().position(|byte| *byte == separator) {
                 push(text, word + colon + 1, stop, spans);
             }
         }
@@ -894,13 +979,28 @@ fn nth(text: &[u8], from: usize, before: usize, spans: &mut Spans) {
     let (from, end) = word_at(text, at);
     // A share of a network stands in its place: `net use Z: \\\\files\\share`.
     let value = &text[from..end];
-    if from < end && value[0] != b'\\' && value::is_secret(value, Strength::Password, Written::Stated) {
+    if from < end && !matches!(value[0], b'\\' | b'/') && value::is_secret(value, Strength::Password, Written::Stated) {
         push(text, from, end, spans);
     }
 }
 
 fn report(text: &[u8], from: usize, spans: &mut Spans) {
+    const PROSE: [&[u8]; 10] = [
+        b"returned",
+        b"was",
+        b"not",
+        b"set",
+        b"for",
+        b"and",
+        b"has",
+        b"failed",
+        b"empty",
+        b"changed",
+    ];
     let (from, end) = word_at(text, from);
+    if PROSE.contains(&&text[from..end]) {
+        return;
+    }
     push(text, from, end, spans);
 }
 

@@ -127,6 +127,14 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
         b':' if start > 1 && text[start - 2..start] == *b"//" => return Beside::Nothing,
         // `arn:aws:secretsmanager:eu-west-1:123456789012:secret:name-AbCdEf`: a name, too.
         b':' if start > 1 && text[start - 1] == b':' && text[start - 2].is_ascii_digit() => return Beside::Nothing,
+        // `registry.example.com/auth:1.4`: a tag.
+        b':' if strength != Strength::Password
+            && joined == end
+            && before == Some(b'/')
+            && text.get(end + 1) != Some(&b' ') =>
+        {
+            return Beside::Nothing;
+        }
         b':' => {
             at = joined + 1;
             match text.get(at) {
@@ -175,6 +183,19 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
         // `password -> value`
         b'-' if text.get(joined + 1) == Some(&b'>') => return dump::arrow(text, joined + 2, name, seen),
         0xe2 if text[joined..].starts_with("→".as_bytes()) => return dump::arrow(text, joined + 3, name, seen),
+        // `s:8:"password";s:12:"value";`, as PHP keeps values.
+        b';' if quoted_name && text[joined..].starts_with(b";s:") => {
+            let digits = text[joined + 3..]
+                .iter()
+                .take(8)
+                .take_while(|byte| byte.is_ascii_digit())
+                .count();
+            let quote = joined + 3 + digits + 1;
+            return match quote_at(text, quote) {
+                Some(sign) if digits > 0 => assigned::quoted(text, quote, sign, name, Written::Stated, seen),
+                _ => Beside::Nothing,
+            };
+        }
         // `##vso[task.setvariable variable=dbPassword;]value`
         b';' if text[..start].ends_with(b"variable=") => {
             let Some(close) = text[joined..].iter().take(64).position(|byte| *byte == b']') else {

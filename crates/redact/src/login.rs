@@ -141,6 +141,14 @@ fn drawn_of(text: &[u8], word: Range<usize>) -> Option<Range<usize>> {
         .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@' | b'\\'))
         .count();
     let colon = word.start + user;
+    // `/p:Version=1.4.0+3fa9`: a name of its own, which is asked itself.
+    let letters = text[word.clone()]
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
+    if letters >= 3 && text.get(word.start + letters) == Some(&b'=') {
+        return None;
+    }
     let value = if user > 0 && colon < word.end && text[colon] == b':' {
         colon + 1..word.end
     } else {
@@ -181,7 +189,8 @@ pub(crate) fn called(text: &[u8], from: usize, seen: &mut Seen, spans: &mut Span
                     break;
                 };
                 let range = at + 1..at + 1 + length;
-                if commas > 0 && is_made_up(&text[range.clone()]) {
+                let value = &text[range.clone()];
+                if commas > 0 && is_made_up(value) || value.len() >= 20 && chance::is_token(value) {
                     spans.push(range, rules::COMMAND_LINE);
                     break;
                 }

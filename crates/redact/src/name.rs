@@ -333,7 +333,12 @@ const NOT_PASSWORDS: &[&[u8]] = &[
 
 /// Whether a name is that of a place into which a password is typed: `passwordInput`, `password_field`.
 pub(crate) fn is_of_a_field(name: &[u8]) -> bool {
-    const FIELDS: [&[u8]; 12] = [
+    const FIELDS: [&[u8]; 17] = [
+        b"command",
+        b"cmd",
+        b"file",
+        b"stdin",
+        b"source",
         b"input",
         b"field",
         b"box",
@@ -350,7 +355,10 @@ pub(crate) fn is_of_a_field(name: &[u8]) -> bool {
     let words = Words::of(name);
     words.last().is_some_and(|last| FIELDS.contains(&last))
         && words.back(1).is_some_and(|word| {
-            word.ends_with(b"password") || word.ends_with(b"passcode") || word.ends_with(b"passphrase")
+            word.ends_with(b"password")
+                || word.ends_with(b"passwd")
+                || word.ends_with(b"passcode")
+                || word.ends_with(b"passphrase")
         })
 }
 
@@ -410,6 +418,19 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     if last == b"id" && before == b"key" && words.back(2) == Some(b"private") {
         return Some(Strength::Token);
     }
+    if last == b"bypass" && before == b"protection" {
+        return Some(Strength::Token);
+    }
+    if last == b"hash" && before == b"token" {
+        return Some(Strength::Weak);
+    }
+    // `SecretID`, half of what logs in to a vault.
+    if last == b"id" && before == b"secret" {
+        return Some(Strength::Token);
+    }
+    if last == b"info" && before == b"user" && words.back(2) == Some(b"auth") {
+        return Some(Strength::Token);
+    }
     if listed(ABOUT, last) {
         return None;
     }
@@ -448,6 +469,10 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     }
     if ends("secret") || last == b"secrets" || ends("secretkey") || ends("clientsecret") {
         return Some(Strength::Token);
+    }
+    // `PublicKeyToken=b77a…` of an assembly.
+    if ends("token") && before == b"key" && words.back(2) == Some(b"public") {
+        return None;
     }
     if ends("token") {
         const COUNTED: [&[u8]; 12] = [
@@ -524,7 +549,8 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         };
     }
     // The kind of value alone, behind whose it is: `STRIPE_SK`, `YANDEX_OAUTH`, `npmAuthIdent`.
-    if words.len > 1 && (last == b"pat" || last == b"sk" || last == b"oauth" || last == b"ident" && before == b"auth")
+    if words.len > 1
+        && (last == b"pat" || last == b"sk" || words.last() == Some(b"oauth") || last == b"ident" && before == b"auth")
         || last == b"credential"
         || last == b"credentials"
         || last == b"creds"
@@ -556,7 +582,9 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     {
         return Some(Strength::Weak);
     }
-    let weak: [&[u8]; 8] = [
+    let weak: [&[u8]; 10] = [
+        b"csrf",
+        b"xsrf",
         b"auth",
         b"session",
         b"cookie",

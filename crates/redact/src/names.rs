@@ -18,8 +18,8 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("passw", ""),
     ("passphrase", ""),
     ("passcode", ""),
-    ("pass", "=:\"'>] _\\"),
-    ("pwd", "=:\"'>] _\\"),
+    ("pass", "=:\"'>] _\\,()"),
+    ("pwd", "=:\"'>] _\\,()"),
     ("_pw", "=:\"'> \\"),
     ("secret", ""),
     ("token", ""),
@@ -33,10 +33,10 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("private_key", ""),
     ("private-key", ""),
     ("privatekey", ""),
-    ("key", "=:\"'>\\"),
+    ("key", "=:\"'>\\("),
     ("_key", " "),
     ("bundle_", ""),
-    (" key", " :="),
+    (" key", " :=<s"),
     ("_key_", ""),
     ("auth", "=:\"'> \\"),
     ("credential", ""),
@@ -81,6 +81,11 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("_signing", ""),
     ("_authentication", ""),
     ("authident", ""),
+    ("csrf", "=:\"'>"),
+    ("protection-bypass", ""),
+    ("auth.user.info", ""),
+    ("account.key", ""),
+    ("secretid", ""),
     ("rootpw", ""),
     ("_salt", "=:\"'>"),
     ("_salts", ""),
@@ -252,11 +257,18 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
         None if text[start..end].starts_with(b"BUNDLE_") && text[start..end].windows(2).any(|two| two == b"__") => {
             (start, Some(Strength::Token))
         }
+        // `fs.azure.account.key.NAME.dfs.core.windows.net`
+        None if memchr::memmem::find(&text[start..end], b".account.key.").is_some() => (start, Some(Strength::Token)),
         None if is_query(text, start, end) => (start, Some(Strength::Weak)),
         None if dashes == 2 && text[start..end] == *b"key" => (start, Some(Strength::Weak)),
         None => (start, seen.strength(text, start, end)),
     };
     let Some(strength) = strength else {
+        if is_key_of_something(text, start, end)
+            && let Some(range) = further::find(text, end, Strength::Token, &mut seen.further)
+        {
+            spans.push(range, rules::NAMED_SECRET);
+        }
         // `passwordInput`, `password_field`: no value is joined to it, but what is typed into it may follow.
         if name::is_of_a_field(&text[start..end])
             && let Some(range) = further::find(text, end, Strength::Password, &mut seen.further)
@@ -272,6 +284,7 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
         dashes,
         strength: if strength == Strength::Weak
             && (dashes == 2
+                || word.len() > 4 && word[..2].eq_ignore_ascii_case(b"x-")
                 || word == b"_auth"
                 || word.to_ascii_lowercase().ends_with(b"signature")
                     && start > 0
@@ -321,8 +334,17 @@ fn further_on(text: &[u8], end: usize, name: Name, seen: &mut Seen, spans: &mut 
     } else {
         name.strength
     };
-    let found = further::find(text, end, strength, &mut seen.further);
-    if let Some(range) = found.or_else(|| further::before(text, name.start, strength)) {
+    let mut found = further::find(text, end, strength, &mut seen.further);
+    // `rotated, old=… new=…`
+    for _ in 0..3 {
+        let Some(range) = found.clone() else { break };
+        let Some(next) = further::find(text, range.end, strength, &mut seen.further) else {
+            break;
+        };
+        spans.push(range, rule_of(strength));
+        found = Some(next);
+    }
+    if let Some(range) = found.or_else(|| further::before(text, name.start, strength, &mut seen.further)) {
         spans.push(range, rule_of(strength));
     }
 }
@@ -379,7 +401,10 @@ fn spaced(text: &[u8], start: usize, end: usize) -> Option<(usize, Strength)> {
     if text[start - 1] != b' ' {
         return None;
     }
-    const FIRST: [&[u8]; 29] = [
+    const FIRST: [&[u8]; 32] = [
+        b"app",
+        b"virtual",
+        b"application",
         b"decryption",
         b"deploy",
         b"deployment",
@@ -421,6 +446,54 @@ fn spaced(text: &[u8], start: usize, end: usize) -> Option<(usize, Strength)> {
         .iter()
         .any(|known| text[first..start - 1].eq_ignore_ascii_case(known))
         .then_some((first, Strength::Token))
+}
+
+/// `OpenAI key loaded: …`, `Stripe key …`: a key of somebody's, but for those that open nothing.
+fn is_key_of_something(text: &[u8], start: usize, end: usize) -> bool {
+    const OPEN: [&[u8]; 27] = [
+        b"public",
+        b"publishable",
+        b"cache",
+        b"restore",
+        b"partition",
+        b"sort",
+        b"row",
+        b"primary",
+        b"foreign",
+        b"unique",
+        b"composite",
+        b"group",
+        b"idempotency",
+        b"dedup",
+        b"range",
+        b"lock",
+        b"object",
+        b"s3",
+        b"routing",
+        b"message",
+        b"translation",
+        b"i18n",
+        b"host",
+        b"index",
+        b"lookup",
+        b"query",
+        b"registry",
+    ];
+    let word = &text[start..end];
+    if !(word.eq_ignore_ascii_case(b"key") || word.eq_ignore_ascii_case(b"keys"))
+        || start < 3
+        || text[start - 1] != b' '
+    {
+        return false;
+    }
+    let length = text[..start - 1]
+        .iter()
+        .rev()
+        .take(24)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        .count();
+    let first = &text[start - 1 - length..start - 1];
+    length > 1 && !OPEN.iter().any(|open| first.eq_ignore_ascii_case(open))
 }
 
 /// `?key=` and `&code=`: a plain word, which as a parameter of an address holds a key.
@@ -559,10 +632,33 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
             }
         }
     }
+    // `pass:value`, as programs are told where a password comes from.
+    for source in [&b"pass:"[..], b"password:"] {
+        if text[range.start..range.end.max(range.start)].starts_with(source) {
+            range.start += source.len();
+        }
+    }
     if range.start >= range.end {
         return true;
     }
     let value = &text[range.clone()];
+    // `Auth: password=…`: another name stands here, which is asked itself.
+    let inner = value
+        .iter()
+        .take(name::LONGEST)
+        .take_while(|byte| in_name(**byte))
+        .count();
+    if inner >= 4 && value.get(inner) == Some(&b'=') && name::strength(&value[..inner]).is_some() {
+        return true;
+    }
+    // `CREDENTIALS 'aws_access_key_id=…;aws_secret_access_key=…'`: the same.
+    if name::is_of_a_login(&text[name.start..name.end])
+        && value.contains(&b';')
+        && inner > 2
+        && value.get(inner) == Some(&b'=')
+    {
+        return true;
+    }
     // PWD and OLDPWD are where a shell stands.
     let word = &text[name.start..name.end];
     if word.len() >= 3
@@ -596,7 +692,8 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         && colon > 0
         && value[..colon]
             .iter()
-            .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_' | b'0'..=b'9'))
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && !chance::is_mixed(&value[..colon])
     {
         let second = skip_spaces(text, range.start + colon + 1, 2);
         if second < range.end && chance::is_drawn(&text[second..range.end]) {

@@ -179,6 +179,8 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         }
         b'%' if value.len() <= 3 || last == b'%' && name_like(&value[1..value.len() - 1]) => return true,
         b'%' if value.starts_with(b"%(") => return true,
+        // Where a secret is kept.
+        b'a' if value.starts_with(b"arn:") => return true,
         b'{' if value.ends_with(b"!r") || value.ends_with(b"!s") => return true,
         b'<' | b'{' | b'#' if matches!(last, b'>' | b'}') => return true,
         b'<' if value.len() > 1 && value[1].is_ascii_alphabetic() => return true,
@@ -409,6 +411,7 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
                     && !is_call(head)
                     && (!made.is_plain_words() || made.mixes_cases(length))
                     && !is_reference(head)
+                    && !is_mail(head)
             }
         },
         Strength::Token => {
@@ -446,6 +449,7 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
         && (strength == Strength::Password || !is_algorithm(head))
         && !is_placeholder(value)
         && !is_path_or_link(head)
+        && !(written != Written::Assigned && is_word_about(head))
         && (strength == Strength::Password || !is_filler(head))
 }
 
@@ -508,9 +512,10 @@ fn is_title(value: &[u8]) -> bool {
 fn is_code(value: &[u8]) -> bool {
     let opens = value.iter().position(|byte| matches!(byte, b'(' | b'[' | b'{'));
     opens.is_some_and(|at| {
-        value[..at]
-            .iter()
-            .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.' | b'$' | b':'))
+        let callee = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.' | b'$' | b':');
+        // `bin2hex(`
+        let numbered = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_';
+        value[..at].iter().all(callee) || value[0].is_ascii_lowercase() && value[..at].iter().all(numbered)
     }) || value.ends_with(b"=>")
         || value.starts_with(b"!")
 }
@@ -532,6 +537,31 @@ fn is_word_like(value: &[u8]) -> bool {
     words >= 2
 }
 
+/// `ana@example.com`: whom a password is sent to.
+fn is_mail(value: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b'.' | b'-' | b'_' | b'+');
+    value.iter().position(|byte| *byte == b'@').is_some_and(|at| {
+        at > 0 && value[..at].iter().all(plain) && value[at + 1..].iter().all(plain) && value[at + 1..].contains(&b'.')
+    })
+}
+
+/// `auth/wrong-password`, `invalid_token`: words of small letters about secrets, as errors and keys of texts are called.
+fn is_word_about(value: &[u8]) -> bool {
+    let joint = |byte: &u8| matches!(byte, b'-' | b'_' | b'/' | b'.' | b':');
+    value.iter().all(|byte| byte.is_ascii_lowercase() || joint(byte))
+        && value.iter().any(joint)
+        && [
+            &b"password"[..],
+            b"token",
+            b"secret",
+            b"credential",
+            b"api-key",
+            b"api_key",
+        ]
+        .iter()
+        .any(|word| contains(value, word))
+}
+
 fn is_path_or_link(value: &[u8]) -> bool {
     if value.starts_with(b"http://") || value.starts_with(b"https://") {
         return true;
@@ -545,6 +575,10 @@ fn is_path_or_link(value: &[u8]) -> bool {
                 .split(|byte| *byte == b'/')
                 .all(|part| part.len() <= 24 && !is_random(part))
     };
+    // `projects/12/secrets/db/versions/3`: where a secret is kept.
+    if memchr::memmem::find(value, b"/secrets/").is_some() && path_like(value) {
+        return true;
+    }
     (value.starts_with(b"./") || value.starts_with(b"../") || value.starts_with(b"~/")) && path_like(value)
         || value.first() == Some(&b'/') && path_like(&value[1..]) && !value.ends_with(b"=")
         || value.len() > 3 && value[1] == b':' && value[2] == b'\\' && value[0].is_ascii_alphabetic()

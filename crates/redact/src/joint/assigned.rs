@@ -51,6 +51,9 @@ pub(super) fn value_at(
         return Beside::Value(inner, Written::Quoted);
     }
     at = unwrap(text, at);
+    if let Some(literal) = of_perl(text, at) {
+        return Beside::Value(literal, Written::Quoted);
+    }
     if let Some(literal) = in_call(text, at) {
         return Beside::Value(literal, Written::Quoted);
     }
@@ -162,6 +165,25 @@ fn in_tags(text: &[u8], at: usize) -> Option<Range<usize>> {
     }
     let length = text[at..].iter().take(512).position(|byte| *byte == b'<')?;
     (length > 0 && text.get(at + length + 1) == Some(&b'/')).then_some(at..at + length)
+}
+
+/// `q(value)`, `qq{value}`, `%q(value)`: quotes of Perl and Ruby.
+fn of_perl(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let rest = &text[at..];
+    let sign = [&b"qq"[..], b"q", b"%q", b"%Q", b"%"].iter().find_map(|sign| {
+        let open = *rest.get(sign.len())?;
+        (rest.starts_with(sign) && matches!(open, b'(' | b'{' | b'[' | b'|')).then_some((sign.len(), open))
+    });
+    let (length, open) = sign?;
+    let close = match open {
+        b'(' => b')',
+        b'{' => b'}',
+        b'[' => b']',
+        other => other,
+    };
+    let from = at + length + 1;
+    let length = text[from..].iter().take(256).position(|byte| *byte == close)?;
+    (text.get(at..at + 2) != Some(b"%{") && length > 0).then_some(from..from + length)
 }
 
 /// `Buffer.from('…', 'hex')`: the literal that a call is about, when it is drawn by chance.
@@ -285,6 +307,19 @@ fn unwrap(text: &[u8], mut at: usize) -> usize {
         }
         at = next;
     }
+    // `<<"value">>`, `q(value)`, `%q{value}`, `r#"value"#`
+    for wrap in [&b"<<"[..], b"r#", b"R\"(", b"E", b"x", b"Q", b"%w"] {
+        if text[at..].starts_with(wrap) && quote_at(text, at + wrap.len()).is_some() {
+            at += wrap.len();
+        }
+    }
+    // `"""value"""`
+    if let Some(quote) = quote_at(text, at)
+        && text.get(at..at + 3) == Some(&[quote; 3])
+        && text.get(at + 3).is_some_and(|byte| *byte != quote)
+    {
+        at += 2;
+    }
     // `string 'value' (length=5)`
     if text[at..].starts_with(b"string ") && quote_at(text, at + 7).is_some() {
         at += 7;
@@ -338,10 +373,16 @@ fn next_assignment(text: &[u8], from: usize, stop: usize) -> usize {
         if !matches!(byte, b',' | b';' | b'&') {
             continue;
         }
+        // `user%5Bpassword%5D=`
+        let bracketed = memchr::memmem::find(&head[at + 1..head.len().min(at + 33)], b"%5B").is_some();
         let word = head[at + 1..]
             .iter()
             .take(32)
-            .take_while(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.' | b'-'))
+            .take_while(|byte| {
+                byte.is_ascii_alphabetic()
+                    || matches!(byte, b'_' | b'.' | b'-')
+                    || bracketed && (byte.is_ascii_digit() || **byte == b'%')
+            })
             .count();
         if word >= 2 && head.get(at + 1 + word) == Some(&b'=') && head.get(at + 2 + word).is_some() {
             return from + at;

@@ -51,7 +51,9 @@ pub(super) fn is_netrc(text: &[u8], start: usize) -> bool {
     if !text[start..].starts_with(b"password ") {
         return false;
     }
-    if memchr::memmem::find(lead, b"machine ").is_some() || memchr::memmem::find(lead, b"login ").is_some() {
+    // `machine host login name password value`: each key has one word.
+    let mut words = lead.rsplit(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    if words.next().is_some() && matches!(words.next(), Some(b"login" | b"machine" | b"account" | b"default")) {
         return true;
     }
     let mut rest = text.get(start + 9..).unwrap_or_default().iter();

@@ -11,14 +11,37 @@ use crate::value::Strength;
 
 /// How far behind a name a value may stand.
 const REACH: usize = 120;
+/// How far before a name a value may stand.
+const BACK: usize = 72;
 /// How many words may stand between.
 const WORDS: usize = 12;
+
+/// Words that lead to a value as names do, and say nothing else of it.
+const PLAIN: [&[u8]; 15] = [
+    b"old",
+    b"new",
+    b"current",
+    b"previous",
+    b"value",
+    b"with",
+    b"text",
+    b"is",
+    b"to",
+    b"was",
+    b"data",
+    b"be",
+    b"as",
+    b"given",
+    b"default",
+];
 
 /// Up to where the words behind names were looked at in vain, so that a line of nothing but names is read once.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Seen {
     passwords: usize,
     tokens: usize,
+    /// Up to where words before names were looked at.
+    back: usize,
 }
 
 /// The first word behind `from` that is drawn by chance.
@@ -79,27 +102,46 @@ fn trimmed(text: &[u8], mut word: Range<usize>) -> Range<usize> {
 
 /// The value that a word is, or that it holds behind the name of a user: `ci:…`.
 fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) -> Option<Range<usize>> {
+    let mut word = word;
+    // `old=…`
+    let key = text[word.clone()]
+        .iter()
+        .take(10)
+        .take_while(|byte| byte.is_ascii_lowercase())
+        .count();
+    if text.get(word.start + key) == Some(&b'=') && PLAIN.contains(&&text[word.start..word.start + key]) {
+        word.start += key + 1;
+    }
     let value = &text[word.clone()];
     // What is escaped is looked at again without its escapes.
     if is_named_else(text, word.start, from) || is_escaped(value) {
         return None;
     }
     if strength == Strength::Password {
-        let halves = value.iter().take(32).position(|byte| matches!(byte, b':' | b'='));
+        let halves = value
+            .iter()
+            .take(32)
+            .position(|byte| matches!(byte, b':' | b'=' | b'/'));
         if let Some(sign) = halves
             && value[..sign]
                 .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@'))
             && sign > 0
             && !value[sign + 1..].starts_with(b"//")
         {
             let second = word.start + sign + 1..word.end;
-            let user = value[sign] == b':' || is_plain(&value[..sign]);
+            let user = value[sign] != b'=' || is_plain(&value[..sign]);
             if user && chance::is_drawn(&text[second.clone()]) {
                 return Some(second);
             }
         }
-        return (chance::is_drawn(value) && !value.contains(&b'=')).then_some(word);
+        // `requestId=…`
+        let key = value
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
+            .count();
+        let named = key > 1 && value.get(key) == Some(&b'=');
+        return (chance::is_drawn(value) && !named).then_some(word);
     }
     let lead = text[from..word.start].trim_ascii_end();
     let joined = matches!(lead.last(), Some(b':' | b'=' | b'"' | b'\'' | b'`'))
@@ -111,36 +153,76 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
         .next()
         .is_some_and(|word| word.starts_with(b"-"));
     // `enable secret …`
-    let next = matches!(lead, b"" | b",") && matches!(text[from], b' ' | b',') && value.len() >= 10;
-    ((joined || flagged) && chance::is_token(value) || next && chance::is_drawn(value)).then_some(word)
+    let next =
+        matches!(lead, b"" | b"," | b"0" | b"5" | b"7") && matches!(text[from], b' ' | b',') && value.len() >= 10;
+    // Tokens are met in every log; what no sign joins to the name must be as long as they are made.
+    let long = value.len() >= 28;
+    if (joined || flagged || long) && chance::is_token(value) || next && chance::is_drawn(value) {
+        return Some(word);
+    }
+    // `[base64:…]`
+    let colon = value.iter().take(10).position(|byte| *byte == b':')?;
+    let second = word.start + colon + 1..word.end;
+    (value[..colon] == *b"base64" && chance::is_token(&text[second.clone()])).then_some(second)
 }
 
-/// `assertEquals("…", user.getPassword())`, `with … as password`: a word drawn by chance just before a name.
-pub(crate) fn before(text: &[u8], start: usize, strength: Strength) -> Option<Range<usize>> {
-    let floor = start.saturating_sub(REACH);
-    let owner = text[floor..start]
-        .iter()
-        .rev()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'>'))
-        .count();
-    let lead = text[floor..start - owner].trim_ascii_end();
-    let lead = match lead.strip_suffix(b",") {
-        Some(lead) => lead,
-        None => lead.strip_suffix(b" as").or_else(|| lead.strip_suffix(b" as the"))?,
-    };
-    let lead = lead.trim_ascii_end();
-    let lead = match lead.last() {
-        Some(b'"' | b'\'' | b'`') => &lead[..lead.len() - 1],
-        _ => lead,
-    };
-    let length = lead.iter().rev().take_while(|byte| !is_between(**byte)).count();
-    let end = floor + lead.len();
-    let value = &text[end - length..end];
-    let drawn = match strength {
-        Strength::Password => chance::is_drawn(value),
-        _ => chance::is_token(value),
-    };
-    drawn.then_some(end - length..end)
+/// `assertEquals("…", user.getPassword())`, `… is the password`: a word drawn by chance before a name, when it is quoted or
+/// what follows it leads to the name.
+pub(crate) fn before(text: &[u8], start: usize, strength: Strength, seen: &mut Seen) -> Option<Range<usize>> {
+    const LEADS: [&[u8]; 9] = [
+        b" as ",
+        b" is ",
+        b" (",
+        b" |",
+        b" #",
+        b" //",
+        b" secrets.",
+        b" > ",
+        b"' ",
+    ];
+    let floor = start.saturating_sub(BACK).max(seen.back).min(start);
+    seen.back = start;
+    let mut at = floor;
+    // The beginning may be in the middle of a word.
+    if at > 0 {
+        at += text[at - 1..start]
+            .iter()
+            .take_while(|byte| !is_between(**byte))
+            .count();
+    }
+    let mut found = None;
+    while at < start {
+        if is_between(text[at]) {
+            if matches!(text[at], b'\n' | b';') {
+                found = None;
+            }
+            at += 1;
+            continue;
+        }
+        let length = text[at..start].iter().take_while(|byte| !is_between(**byte)).count();
+        let word = trimmed(text, at..at + length);
+        at += length;
+        let quoted = matches!(text[..word.start].last(), Some(b'"' | b'\'' | b'`')) && at < start;
+        let rest = &text[word.end..];
+        let spaces = rest.iter().take(8).take_while(|byte| **byte == b' ').count().max(1) - 1;
+        let leads = LEADS
+            .iter()
+            .any(|lead| rest.starts_with(lead) || rest[spaces.min(rest.len())..].starts_with(lead));
+        if !quoted && !leads {
+            continue;
+        }
+        match strength {
+            Strength::Password => found = value_in(text, word, strength, floor).or(found),
+            _ if word.len() >= 28
+                && chance::is_token(&text[word.clone()])
+                && !is_named_else(text, word.start, floor) =>
+            {
+                found = Some(word);
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Whether signs that join names and values are written as escapes in a word.
@@ -201,8 +283,19 @@ fn is_named_else(text: &[u8], at: usize, from: usize) -> bool {
         b"instance",
         b"pod",
     ];
-    const PLAIN: [&[u8]; 11] = [
-        b"value", b"with", b"text", b"is", b"to", b"was", b"data", b"be", b"as", b"given", b"default",
+    const OWNERS: [&[u8]; 12] = [
+        b"user",
+        b"account",
+        b"member",
+        b"customer",
+        b"tenant",
+        b"org",
+        b"project",
+        b"workspace",
+        b"device",
+        b"job",
+        b"session",
+        b"deployment",
     ];
     let unquoted = |lead: &'_ [u8]| lead.len() - usize::from(matches!(lead.last(), Some(b'"' | b'\'' | b'`')));
     let lead = text[from..at].trim_ascii_end();
@@ -210,7 +303,15 @@ fn is_named_else(text: &[u8], at: usize, from: usize) -> bool {
     let (lead, assigned) = match lead.split_last() {
         Some((b':', lead)) => (lead, false),
         Some((b'=', lead)) => (lead, true),
-        _ => return false,
+        // `(request …`, `user …`: what it is stands before it.
+        _ => {
+            let spaced = text[..at].ends_with(b" ");
+            let word = lead
+                .rsplit(|byte| !byte.is_ascii_alphanumeric())
+                .next()
+                .unwrap_or_default();
+            return spaced && (is_of(&IDS, word) || is_of(&OWNERS, word));
+        }
     };
     let lead = &lead[..unquoted(lead)];
     let word = lead
@@ -220,11 +321,15 @@ fn is_named_else(text: &[u8], at: usize, from: usize) -> bool {
         .count();
     let key = &lead[lead.len() - word..];
     if assigned {
-        let plain = PLAIN.iter().any(|known| key.eq_ignore_ascii_case(known));
+        let last = name::last_word(key);
+        let plain = PLAIN.iter().any(|known| last.eq_ignore_ascii_case(known));
         return !key.is_empty() && !plain && !is_plain(key);
     }
-    let last = name::last_word(key);
-    IDS.iter().any(|known| last.eq_ignore_ascii_case(known))
+    is_of(&IDS, name::last_word(key))
+}
+
+fn is_of(list: &[&[u8]], word: &[u8]) -> bool {
+    list.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// Whether a word names a user or a password rather than something else.

@@ -129,6 +129,10 @@ pub(super) fn stated(text: &[u8], name: Name, joined: usize, seen: &mut Seen) ->
     if word > 1 && head.get(word) == Some(&b'=') && head.get(word + 1).is_some_and(|byte| *byte != b'=') {
         return Beside::Nothing;
     }
+    // A column of digests, with more columns behind it.
+    if head.len() <= 16 && head.iter().all(u8::is_ascii_hexdigit) && text[stop..].starts_with(b"  ") {
+        return Beside::Nothing;
+    }
     let digits = head.iter().filter(|byte| byte.is_ascii_digit()).count();
     let letters = head.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
     let likely = if led || name.variable {
@@ -150,6 +154,7 @@ pub(super) fn stated(text: &[u8], name: Name, joined: usize, seen: &mut Seen) ->
         && digits > 0
         && capitals > 0
         && letters > capitals
+        && !(head.contains(&b'/') && crate::chance::is_file(head))
         && !matches!(head[0], b'(' | b'/' | b'<' | b'$' | b'[' | b'{')
         && !head.contains(&b'(');
     if likely || made {

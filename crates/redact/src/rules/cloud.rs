@@ -149,7 +149,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "azure-container-registry-key",
         AZURE_MARKS,
-        &[r"[A-Za-z0-9+/]{42}+ACR[A-D][A-Za-z0-9+/]{5}\b"],
+        &[r"[A-Za-z0-9+/]{42}+ACR[A-Za-z0-9][A-Za-z0-9+/]{5}\b"],
     ),
     row(
         "azure-function-key",

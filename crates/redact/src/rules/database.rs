@@ -8,6 +8,11 @@ const fn row(id: &'static str, source: &'static str, patterns: &'static [&'stati
 
 pub(super) const ROWS: &[Rule] = &[
     row(
+        "materialize-password",
+        "https://materialize.com/docs/manage/users-service-accounts/create-service-accounts",
+        &[r"\bmzp_[a-f0-9]{64}"],
+    ),
+    row(
         "planetscale-token",
         "https://planetscale.com/docs/api/reference/service-tokens",
         &[r"pscale_(tkn|oauth|pw|app)_[A-Za-z0-9_.=-]{30,}"],

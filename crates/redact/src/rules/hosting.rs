@@ -8,6 +8,11 @@ const fn row(id: &'static str, source: &'static str, patterns: &'static [&'stati
 
 pub(super) const ROWS: &[Rule] = &[
     row(
+        "vercel-edge-config-token",
+        "https://vercel.com/docs/edge-config/using-edge-config",
+        &[r"edge-config.vercel.com/ecfg_[a-z0-9]{20,}?token=\K[a-f0-9-]{36}"],
+    ),
+    row(
         "vercel-token",
         "https://vercel.com/changelog/new-token-formats-and-secret-scanning",
         &[
@@ -61,7 +66,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "deno-token",
         "https://docs.deno.com/deploy/classic/deployctl",
-        &[r"dd(p|w)_[A-Za-z0-9]{36,}"],
+        &[r"dd(p|w|o)_[A-Za-z0-9]{36,}"],
     ),
     row(
         "pulumi-token",

@@ -78,6 +78,11 @@ pub(super) const ROWS: &[Rule] = &[
         &[r"pat-(na|eu|ap)[0-9]-[a-f0-9-]{36}"],
     ),
     row(
+        "zeptomail-key",
+        "https://www.zoho.com/zeptomail/help/api-home.html",
+        &[r"(?i)zoho-enczapikey \K[A-Za-z0-9+/=_-]{40,}"],
+    ),
+    row(
         "telnyx-key",
         "https://developers.telnyx.com/development/api-fundamentals/authentication",
         &[r"\bKEY(0|1|2|3|4|5|6|7|8|9|A|B|C|D|E|F)[0-9A-Z]{20,}_[A-Za-z0-9]{20,}"],
@@ -85,7 +90,8 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "courier-key",
         "https://www.courier.com/docs/platform/workspaces/environments-api-keys",
-        &[r"\b(pk|dk)_(prod|test)_[A-Za-z0-9]{24,}"],
+        // `pk_test_` with small letters is a publishable key of Clerk or Stripe.
+        &[r"\b(pk|dk)_prod_[A-Za-z0-9]{24,}", r"\b(pk|dk)_test_[A-Z0-9]{28}\b"],
     ),
     row(
         "customerio-key",
@@ -110,7 +116,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "pubnub-key",
         "https://www.pubnub.com/docs/general/setup/account-setup",
-        &[r"\bsec-c-[A-Za-z0-9=-]{36,}", r"\bpub-c-[a-f0-9-]{36}"],
+        &[r"\bsec-c-[A-Za-z0-9+/=-]{36,}", r"\bpub-c-[a-f0-9-]{36}"],
     ),
     row(
         "postmark-token-header",

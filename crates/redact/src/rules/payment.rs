@@ -241,7 +241,7 @@ pub(super) const ROWS: &[Rule] = &[
         "mercury-token",
         "https://docs.mercury.com/docs/getting-started",
         &[
-            r"secret-token:\K[A-Za-z0-9_]{30,}",
+            r"secret-token:[A-Za-z0-9_]{30,}",
             r"mercury_(production|sandbox)_[a-z]{2,10}_[A-Za-z0-9_]{30,}",
         ],
     ),

@@ -8,6 +8,11 @@ const fn row(id: &'static str, source: &'static str, patterns: &'static [&'stati
 
 pub(super) const ROWS: &[Rule] = &[
     row(
+        "rapidapi-key",
+        "https://docs.rapidapi.com/docs/keys",
+        &[r"(?i)x-rapidapi-key: \K[a-z0-9]{40,}"],
+    ),
+    row(
         "facebook-access-token",
         "https://developers.facebook.com/docs/facebook-login/guides/access-tokens",
         &[r"\bEAA[A-Za-z][A-Za-z0-9]{80,}"],

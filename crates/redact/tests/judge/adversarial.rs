@@ -13,6 +13,9 @@ const THIRD: &str = include_str!("adversarial_third.txt");
 const FOURTH: &str = include_str!("adversarial_fourth.txt");
 const FIFTH: &str = include_str!("adversarial_fifth.txt");
 const SIXTH: &str = include_str!("adversarial_sixth.txt");
+const SEVENTH: &str = include_str!("adversarial_seventh.txt");
+const EIGHTH: &str = include_str!("adversarial_eighth.txt");
+const NINTH: &str = include_str!("adversarial_ninth.txt");
 
 /// What a line may stand behind.
 const PREFIXES: &[&str] = &[
@@ -61,6 +64,21 @@ pub(crate) fn run_fifth(score: &mut Score) {
 /// And more of the same kind.
 pub(crate) fn run_sixth(score: &mut Score) {
     rows(score, &mut Dice::new(18), SIXTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_seventh(score: &mut Score) {
+    rows(score, &mut Dice::new(19), SEVENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_eighth(score: &mut Score) {
+    rows(score, &mut Dice::new(20), EIGHTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_ninth(score: &mut Score) {
+    rows(score, &mut Dice::new(21), NINTH);
 }
 
 /// Lines of this form, each drawn several times.

@@ -91,6 +91,24 @@ const GOALS: &[Goal] = &[
         held: 0.99,
     },
     Goal {
+        name: "adversarial, seventh",
+        run: adversarial::run_seventh,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
+        name: "adversarial, eighth",
+        run: adversarial::run_eighth,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
+        name: "adversarial, ninth",
+        run: adversarial::run_ninth,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
         name: "known values",
         run: known::run,
         recall: 0.99,
