@@ -29,6 +29,9 @@ const FREQUENT: &str = " https://registry http://localhost setup value values sr
     module modules chunk chunk-a1b2c3d4.js dist/assets/ error warning signal unexpected inspect assigned design buffer \
     export sandbox console total spawn install package version server process description characters ";
 
+/// A few hundred lines that such tools wrote.
+const LINES: &str = include_str!("typical.txt");
+
 /// How often each pair and each four bytes are met.
 struct Met {
     pairs: Box<[u16]>,
@@ -40,9 +43,10 @@ static MET: LazyLock<Met> = LazyLock::new(|| {
         pairs: vec![0; 1 << 16].into_boxed_slice(),
         fours: HashMap::new(),
     };
-    for (words, often) in [(WORDS, 1), (FREQUENT, 8)] {
+    for (words, often) in [(WORDS, 1), (FREQUENT, 8), (LINES, 2)] {
         for pair in words.as_bytes().windows(2) {
-            met.pairs[usize::from(u16::from_le_bytes([pair[0], pair[1]]))] += often;
+            let pair = &mut met.pairs[usize::from(u16::from_le_bytes([pair[0], pair[1]]))];
+            *pair = pair.saturating_add(often);
         }
         for four in words.as_bytes().windows(4) {
             let four = [four[0], four[1], four[2], four[3]].map(|byte| byte.to_ascii_lowercase());
