@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 mod ansi;
+mod block;
 mod row;
 mod width;
 
@@ -37,7 +38,6 @@ mod moments;
 mod recorder;
 
 mod batcher;
-mod block;
 mod spool;
 mod store;
 

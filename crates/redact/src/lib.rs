@@ -11,6 +11,9 @@
 //! # Ok::<(), redact::Error>(())
 //! ```
 //!
+//! Whoever has many lines at once gives them to [`Scrubber::scrub_lines`], which is several times as fast: one pass finds
+//! the few of them that deserve a look.
+//!
 //! The road of one line: `view` undoes escapes that could hide a secret; `gate` finds, in one cheap pass, the few places
 //! where a matcher must look; `shape`, `names`, `address`, `header`, `command`, `login`, `hashed`, `keyblock` and `known` look there and
 //! report spans, and `carry` what a name on the line before says; `span` merges them and cuts once. Each of these is linear in the length of the line.

@@ -5,123 +5,25 @@
 //! its whole run, or exactly as many as it must when what follows could belong to the run as well.
 //!
 //! A pattern that begins with a class, as in `[a-f0-9]{32}-us[0-9]{1,2}`, has its keyword in the middle: what stands before
-//! it, at most [`LEAD`] characters, is matched backwards from there, takes as much as it may, and must not be the end of a
+//! it, at most 128 characters, is matched backwards from there, takes as much as it may, and must not be the end of a
 //! longer run.
 //!
 //! In front of all may stand `(?…)` with words between commas: `i` when case means nothing, `mixed` when the hidden part
 //! must look drawn by chance (so that words joined by hyphens are not taken for a token), and `base62:N` or `routable` for
 //! the checksum that says where a token ends.
 
+mod class;
+mod compile;
+mod runs;
+
+pub(crate) use class::{Classes, Set};
+pub(crate) use runs::Runs;
+
 use crate::checksum::Checksum;
 use crate::gate::after_escape;
 
-/// How many bytes two neighbouring runs of base64 may share before a keyword in them is taken for chance.
-const BLOB: usize = 24;
-
-/// How far before its keyword a match may begin.
-const LEAD: usize = 128;
-
 /// How much of a hidden part is judged for being drawn by chance.
 const JUDGED: usize = 64;
-
-/// The set of bytes a class holds.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Set([u64; 4]);
-
-impl Set {
-    const EMPTY: Self = Self([0; 4]);
-
-    fn insert(&mut self, byte: u8) {
-        self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
-    }
-
-    pub(crate) fn holds(&self, byte: u8) -> bool {
-        self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
-    }
-
-    /// Its bytes, in order.
-    pub(crate) fn bytes(&self) -> impl Iterator<Item = u8> + '_ {
-        (0..=255u8).filter(|byte| self.holds(*byte))
-    }
-}
-
-/// All classes of a rule book, so that a run already measured is not measured again.
-#[derive(Default)]
-pub(crate) struct Classes(Vec<Set>);
-
-impl Classes {
-    fn id(&mut self, set: Set) -> u8 {
-        let at = self.0.iter().position(|known| *known == set).unwrap_or_else(|| {
-            self.0.push(set);
-            self.0.len() - 1
-        });
-        u8::try_from(at).expect("the built-in rules use a few dozen classes")
-    }
-
-    pub(crate) fn set(&self, id: u8) -> &Set {
-        &self.0[usize::from(id)]
-    }
-}
-
-/// The end of the last run seen, by class and by its ordinal in a shape.
-///
-/// Keywords may repeat inside one run (`eyJeyJeyJ…`), and each would measure the rest of it: remembering the end makes the
-/// whole line linear. Two runs of one shape must not push each other out, hence the ordinal.
-#[derive(Default)]
-pub(crate) struct Runs {
-    ends: Vec<(usize, usize)>,
-    /// A stretch of base64: where it begins, and up to where it is known to go on.
-    blob: (usize, usize),
-}
-
-const ORDINALS: usize = 4;
-
-impl Runs {
-    /// Forgets the text measured before.
-    pub(crate) fn clear(&mut self) {
-        self.ends.clear();
-        self.blob = (0, 0);
-    }
-
-    /// Whether a place is in the middle of a long run of base64.
-    fn is_in_blob(&mut self, text: &[u8], at: usize) -> bool {
-        let blob = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-        let (begin, known) = self.blob;
-        // Of what was read before, nothing is read again; of anything else, as much as says that the run is long.
-        let from = if begin < known && known <= at {
-            known
-        } else {
-            at.saturating_sub(BLOB)
-        };
-        let from = from.max(at.saturating_sub(BLOB));
-        let back = text[from..at].iter().rev().take_while(|byte| blob(byte)).count();
-        let begin = if back == at - from && from == known && begin < known {
-            begin
-        } else {
-            at - back
-        };
-        self.blob = (begin, at);
-        at - begin >= BLOB
-    }
-
-    fn end(&mut self, classes: &Classes, class: u8, ordinal: usize, text: &[u8], from: usize) -> usize {
-        let slot = usize::from(class) * ORDINALS + ordinal.min(ORDINALS - 1);
-        if self.ends.len() <= slot {
-            self.ends.resize(slot + 1, (1, 0));
-        }
-        let (start, end) = self.ends[slot];
-        if start <= from && from < end {
-            return end;
-        }
-        let set = classes.set(class);
-        let end = text[from..]
-            .iter()
-            .position(|byte| !set.holds(*byte))
-            .map_or(text.len(), |length| from + length);
-        self.ends[slot] = (from, end);
-        end
-    }
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
@@ -145,28 +47,6 @@ struct Flags {
     checksum: Option<Checksum>,
 }
 
-impl Flags {
-    fn of(pattern: &str) -> Result<(Self, &str), &'static str> {
-        let mut flags = Self::default();
-        let Some((words, rest)) = pattern.strip_prefix("(?").and_then(|rest| rest.split_once(')')) else {
-            return Ok((flags, pattern));
-        };
-        for word in words.split(',') {
-            match word.split_once(':') {
-                None if word == "i" => flags.fold = true,
-                None if word == "mixed" => flags.mixed = true,
-                None if word == "routable" => flags.checksum = Some(Checksum::Routable),
-                Some(("base62", length)) => {
-                    let length = length.parse().map_err(|_| "a length that is no number")?;
-                    flags.checksum = Some(Checksum::Base62(length));
-                }
-                _ => return Err("a word in front that means nothing"),
-            }
-        }
-        Ok((flags, rest))
-    }
-}
-
 /// One compiled pattern.
 #[derive(Debug, Clone)]
 pub(crate) struct Shape {
@@ -185,140 +65,6 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// Compiles a pattern into one shape per combination of its alternatives.
-    ///
-    /// # Errors
-    /// A sentence about what is wrong with it.
-    pub(crate) fn compile(pattern: &str, classes: &mut Classes) -> Result<Vec<Self>, &'static str> {
-        let (flags, pattern) = Flags::of(pattern)?;
-        expand(pattern)?
-            .iter()
-            .map(|one| Self::compile_one(one, flags, classes))
-            .collect()
-    }
-
-    fn compile_one(pattern: &str, flags: Flags, classes: &mut Classes) -> Result<Self, &'static str> {
-        let mut parts: Vec<Part> = Vec::new();
-        let mut literal = Vec::new();
-        let mut left = None;
-        let mut exact = false;
-        let mut hidden_from = 0;
-        let mut hidden_to = usize::MAX;
-        let mut rest = pattern;
-        while let Some(first) = rest.chars().next() {
-            let mut class = None;
-            match first {
-                '\\' => {
-                    let escaped = rest[1..].chars().next().ok_or("ends in a backslash")?;
-                    rest = &rest[1 + escaped.len_utf8()..];
-                    match escaped {
-                        'b' if parts.is_empty() && literal.is_empty() => left = Some(Left::Word),
-                        'B' if parts.is_empty() && literal.is_empty() => left = Some(Left::Any),
-                        'b' if rest.is_empty() => exact = true,
-                        'K' => {
-                            if !literal.is_empty() {
-                                parts.push(Part::Literal(std::mem::take(&mut literal)));
-                            }
-                            hidden_from = parts.len();
-                        }
-                        'E' => {
-                            if !literal.is_empty() {
-                                parts.push(Part::Literal(std::mem::take(&mut literal)));
-                            }
-                            hidden_to = parts.len();
-                        }
-                        'w' => class = Some(members("A-Za-z0-9_")?),
-                        'd' => class = Some(members("0-9")?),
-                        other if other.is_ascii_punctuation() => literal.push(other as u8),
-                        _ => return Err("an escape that means nothing here"),
-                    }
-                }
-                '[' => {
-                    let close = rest.find(']').ok_or("a class without its ]")?;
-                    class = Some(members(&rest[1..close])?);
-                    rest = &rest[close + 1..];
-                }
-                other if other.is_ascii() => {
-                    literal.push(if flags.fold {
-                        other.to_ascii_lowercase() as u8
-                    } else {
-                        other as u8
-                    });
-                    rest = &rest[1..];
-                }
-                _ => return Err("only ASCII"),
-            }
-            if let Some(set) = class {
-                if !literal.is_empty() {
-                    parts.push(Part::Literal(std::mem::take(&mut literal)));
-                }
-                let (least, most, after) = count(rest)?;
-                rest = after;
-                parts.push(Part::Run {
-                    class: classes.id(set),
-                    least,
-                    most,
-                });
-            }
-        }
-        if !literal.is_empty() {
-            parts.push(Part::Literal(literal));
-        }
-        let mut lead = Vec::new();
-        if matches!(parts.first(), Some(Part::Run { .. })) {
-            let keyword = |part: &Part| matches!(part, Part::Literal(literal) if literal.len() >= 3);
-            let at = parts.iter().position(keyword).ok_or("has no literal of 3 characters")?;
-            lead = parts.drain(..at).rev().collect();
-            if hidden_from != 0 || hidden_to != usize::MAX {
-                return Err("hides all that stands before its keyword");
-            }
-        }
-        let Some(Part::Literal(keyword)) = parts.first() else {
-            return Err("must hold a literal");
-        };
-        if keyword.len() < 3 {
-            return Err("needs a literal of at least 3 characters first");
-        }
-        let longest = lead.iter().map(|part| match part {
-            Part::Literal(literal) => literal.len(),
-            Part::Run { most, .. } => *most,
-        });
-        if longest.fold(0, usize::saturating_add) > LEAD {
-            return Err("begins too far before its keyword");
-        }
-        // Base64 holds letters and digits only, so a keyword with a separator never appears in it by chance. What has a
-        // lead has a beginning of its own.
-        let chance = lead.is_empty()
-            && left != Some(Left::Any)
-            && keyword
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
-        let left = left.filter(|_| lead.is_empty()).unwrap_or(Left::Any);
-        for pair in parts.windows(2) {
-            if let [Part::Run { class, least, most }, Part::Literal(next)] = pair
-                && classes.set(*class).holds(next[0])
-                && least != most
-            {
-                return Err("a run followed by a literal of its own class needs an exact count");
-            }
-        }
-        let of_a_user = keyword.ends_with(b"://")
-            && parts
-                .iter()
-                .any(|part| matches!(part, Part::Literal(literal) if literal.starts_with(b"@")));
-        Ok(Self {
-            of_a_user,
-            lead,
-            parts,
-            left,
-            chance,
-            exact,
-            hidden_from,
-            hidden_to,
-            flags,
-        })
-    }
-
     /// The literal every match begins with, and whether its case matters not.
     pub(crate) fn keyword(&self) -> (&[u8], bool) {
         match &self.parts[0] {
@@ -552,73 +298,6 @@ fn are_words(text: &[u8]) -> bool {
             let letters = after(word, u8::is_ascii_lowercase).max(after(word, u8::is_ascii_uppercase));
             word.len() - letters <= 4 && word[letters..].iter().all(u8::is_ascii_digit)
         })
-}
-
-/// Writes out the groups: `a(b|c)d` becomes `abd` and `acd`.
-fn expand(pattern: &str) -> Result<Vec<String>, &'static str> {
-    let Some(open) = pattern.find('(').filter(|at| !pattern[..*at].ends_with('\\')) else {
-        return Ok(vec![pattern.to_owned()]);
-    };
-    let close = open + pattern[open..].find(')').ok_or("a group without its )")?;
-    let tails = expand(&pattern[close + 1..])?;
-    let mut all = Vec::new();
-    for choice in pattern[open + 1..close].split('|') {
-        for tail in &tails {
-            all.push(format!("{}{choice}{tail}", &pattern[..open]));
-        }
-    }
-    Ok(all)
-}
-
-fn members(text: &str) -> Result<Set, &'static str> {
-    let mut set = Set::EMPTY;
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'\\' if bytes.get(at + 1) == Some(&b'w') => {
-                set_range(&mut set, b'A', b'Z');
-                set_range(&mut set, b'a', b'z');
-                set_range(&mut set, b'0', b'9');
-                set.insert(b'_');
-                at += 2;
-            }
-            from if bytes.get(at + 1) == Some(&b'-') && at + 2 < bytes.len() => {
-                let to = bytes[at + 2];
-                if from > to {
-                    return Err("a range that runs backwards");
-                }
-                set_range(&mut set, from, to);
-                at += 3;
-            }
-            one => {
-                set.insert(one);
-                at += 1;
-            }
-        }
-    }
-    Ok(set)
-}
-
-fn set_range(set: &mut Set, from: u8, to: u8) {
-    for byte in from..=to {
-        set.insert(byte);
-    }
-}
-
-/// `{n}`, `{n,}`, `{n,m}` or nothing, which is one.
-fn count(rest: &str) -> Result<(usize, usize, &str), &'static str> {
-    let Some(inner) = rest.strip_prefix('{') else {
-        return Ok((1, 1, rest));
-    };
-    let close = inner.find('}').ok_or("a count without its }")?;
-    let number = |text: &str| text.parse::<usize>().map_err(|_| "a count that is no number");
-    let (least, most) = match inner[..close].split_once(',') {
-        None => (number(&inner[..close])?, number(&inner[..close])?),
-        Some((least, "")) => (number(least)?, usize::MAX),
-        Some((least, most)) => (number(least)?, number(most)?),
-    };
-    Ok((least, most, &inner[close + 1..]))
 }
 
 #[cfg(test)]
