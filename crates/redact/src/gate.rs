@@ -20,7 +20,7 @@ pub(crate) struct Keyword<T> {
     pub(crate) literal: Vec<u8>,
     /// Whether upper and lower case are the same.
     pub(crate) fold: bool,
-    /// The bytes that may follow. Needed for literals under 5 bytes only; empty means any.
+    /// The bytes of which one must follow; empty means any, or the end of the text.
     pub(crate) next: Vec<u8>,
     /// Whether no letter, digit or `_` may stand before, which makes a literal of 3 bytes cheaper.
     pub(crate) begins_word: bool,
@@ -30,10 +30,15 @@ pub(crate) struct Keyword<T> {
 impl<T> Keyword<T> {
     #[inline]
     fn stands_at(&self, text: &[u8], start: usize) -> bool {
-        let Some(candidate) = text.get(start..start + self.literal.len()) else {
+        let end = start + self.literal.len();
+        let Some(candidate) = text.get(start..end) else {
             return false;
         };
         if self.begins_word && start > 0 && in_word(text[start - 1]) && !after_escape(text, start) {
+            return false;
+        }
+        // By the gram alone, what follows would be asked or not as the offset is even or odd.
+        if !self.next.is_empty() && !text.get(end).is_some_and(|next| self.next.contains(next)) {
             return false;
         }
         if self.fold {
@@ -371,10 +376,10 @@ mod tests {
     use super::*;
 
     fn keyword() -> impl Strategy<Value = Keyword<usize>> {
-        ("[abAB_]{3,9}", any::<bool>()).prop_map(|(literal, fold)| Keyword {
+        ("[abAB_]{3,9}", any::<bool>(), "[abA_ ]{0,2}").prop_map(|(literal, fold, next)| Keyword {
             literal: if fold { literal.to_ascii_lowercase() } else { literal }.into_bytes(),
             fold,
-            next: Vec::new(),
+            next: next.into_bytes(),
             begins_word: false,
             means: 0,
         })

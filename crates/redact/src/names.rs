@@ -18,6 +18,7 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("passw", ""),
     ("passphrase", ""),
     ("passcode", ""),
+    ("pass-word", ""),
     ("pass", "=:\"'>] _\\,()"),
     ("pwd", "=:\"'>] _\\,()"),
     ("_pw", "=:\"'> \\"),

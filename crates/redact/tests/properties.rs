@@ -19,6 +19,7 @@ fn piece() -> impl Strategy<Value = String> {
             "kind: Secret", "apiVersion: v1", "data:", "AUTH ", "API key ", "var password string = ", "jdbc:oracle:thin:a/", "@tcp(",
             ":5432:", "\"d\":\"", "echo x | chpasswd", "curl -b ", "sqlplus a/", "string(4) ", "#9 0.3 ", "   12 | ", "BUNDLE_A__B=",
             "--token ", "is ", "PuTTY-User-Key-File-2: x", "Private-Lines: 3", "é", "日", "${", "}", "\t",
+            "pass-", "pass-word=", "auth", "key", "pwd", "db-", "sk-", "pat-", "\u{200b}", "\u{ad}", "%", "&", "\\", "x",
         ]).prop_map(str::to_owned),
         2 => "[A-Za-z0-9_-]{8,48}",
         1 => "[a-f0-9]{32,64}",
