@@ -157,7 +157,11 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
             };
         }
         // `{ name: API_TOKEN, value: "…" }`
-        b',' if !quoted_name && (text[..start].ends_with(b"name: ") || text[..start].ends_with(b"key: ")) => {
+        b',' if !quoted_name
+            && ["name: ", "key: ", "Key=", "Name=", "key=", "name="]
+                .iter()
+                .any(|key| text[..start].ends_with(key.as_bytes())) =>
+        {
             return match pair::pair(text, joined, seen) {
                 Some(found @ Beside::Value(..)) => found,
                 _ => Beside::Nothing,

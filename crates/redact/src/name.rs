@@ -261,6 +261,7 @@ const KEYS: &[&str] = &[
 /// Words that end a name without taking its meaning: `PASSWORD_2`, `API_KEY_PROD`, `TOKEN_BASE64`. Sorted.
 const TAILS: &[&str] = &[
     "admin",
+    "all",
     "b64",
     "backup",
     "base",
@@ -386,7 +387,8 @@ pub(crate) fn is_of_a_login(name: &[u8]) -> bool {
 pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     let mut words = Words::of(name);
     while let Some(last) = words.last() {
-        let tail = last.iter().all(u8::is_ascii_digit) || listed(TAILS, last);
+        let tail = last.iter().all(u8::is_ascii_digit)
+            || listed(TAILS, last) && !(last == b"text" && words.back(1) == Some(b"clear"));
         if !tail || words.len == 1 {
             break;
         }
@@ -442,16 +444,17 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         || ends("passwd") && last != b"htpasswd"
         || ends("passphrase")
         || ends("passcode")
-        || last == b"pwd"
-        || ends("dbpwd")
-        || ends("userpwd")
+        || ends("pwd") && !ends("oldpwd")
+        || last == b"pw"
+        || ends("authtok")
+        || last == b"cleartext"
+        || last == b"text" && before == b"clear"
         || ["rootpw", "bindpw", "userpw", "adminpw", "dbpw"]
             .iter()
             .any(|end| ends(end))
         || last == b"community" && before == b"snmp"
         || ends("pass") && !NOT_PASSWORDS.contains(&last)
         || ends("passwords")
-        || last == b"pw" && words.len > 1
         || last == b"psk"
     {
         return (![
@@ -463,6 +466,7 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
             b"without",
             b"ask",
             b"prompt",
+            b"update",
         ]
         .contains(&before))
         .then_some(Strength::Password);
@@ -473,6 +477,9 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     // `PublicKeyToken=b77a…` of an assembly.
     if ends("token") && before == b"key" && words.back(2) == Some(b"public") {
         return None;
+    }
+    if ends("sapsso") || ends("ssotoken") {
+        return Some(Strength::Token);
     }
     if ends("token") {
         const COUNTED: [&[u8]; 12] = [

@@ -82,6 +82,11 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("_authentication", ""),
     ("authident", ""),
     ("csrf", "=:\"'>"),
+    ("clear-text", ""),
+    ("cleartext", ""),
+    ("authtok", ""),
+    ("sapsso2", ""),
+    (" pw", " =:"),
     ("protection-bypass", ""),
     ("auth.user.info", ""),
     ("account.key", ""),
@@ -329,7 +334,8 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
 
 /// Hides what stands further on, or just before, and is drawn by chance.
 fn further_on(text: &[u8], end: usize, name: Name, seen: &mut Seen, spans: &mut Spans) {
-    let strength = if name::is_of_a_login(&text[name.start..name.end]) {
+    let word = &text[name.start..name.end];
+    let strength = if name::is_of_a_login(word) || word.ends_with(b"-secrets") {
         Strength::Password
     } else {
         name.strength
@@ -648,7 +654,12 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         .take(name::LONGEST)
         .take_while(|byte| in_name(**byte))
         .count();
-    if inner >= 4 && value.get(inner) == Some(&b'=') && name::strength(&value[..inner]).is_some() {
+    if inner >= 4
+        && value.len() <= 4 * value::JUDGED
+        && value.get(inner) == Some(&b'=')
+        && value.get(inner + 1).is_some_and(|next| *next != b'=')
+        && name::strength(&value[..inner]).is_some()
+    {
         return true;
     }
     // `CREDENTIALS 'aws_access_key_id=…;aws_secret_access_key=…'`: the same.

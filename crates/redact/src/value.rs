@@ -440,14 +440,14 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
                 && !is_reference(head)
                 && !is_code(head)
                 && !is_word_like(head)
-                && entropy(head) >= 3.3
+                && entropy(head) >= if length >= 32 { 3.0 } else { 3.3 }
         }
     };
     likely
         && (strength == Strength::Password || !is_algorithm(head))
         && !is_placeholder(value)
         && !is_path_or_link(head)
-        && !(written != Written::Assigned && is_word_about(head))
+        && !(written != Written::Assigned && (is_word_about(head) || is_constant(head)))
         && (strength == Strength::Password || !is_filler(head))
 }
 
@@ -541,6 +541,12 @@ fn is_mail(value: &[u8]) -> bool {
     value.iter().position(|byte| *byte == b'@').is_some_and(|at| {
         at > 0 && value[..at].iter().all(plain) && value[at + 1..].iter().all(plain) && value[at + 1..].contains(&b'.')
     })
+}
+
+/// `VALUE_SPECIFIED_IN_NO_LOG_PARAMETER`: a constant's name of several words.
+fn is_constant(value: &[u8]) -> bool {
+    value.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_')
+        && value.iter().filter(|byte| **byte == b'_').count() >= 3
 }
 
 /// `auth/wrong-password`, `invalid_token`: words of small letters about secrets, as errors and keys of texts are called.

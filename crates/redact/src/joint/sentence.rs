@@ -88,6 +88,9 @@ pub(super) fn stated(text: &[u8], name: Name, joined: usize, seen: &mut Seen) ->
             None => (here, false),
         };
         let leads = LEADS.binary_search(&core).is_ok()
+            // `for Office-5G is …`
+            || whose
+                && [&b" is "[..], b" to ", b" was "].iter().any(|next| text[at + word..].starts_with(next))
             || whose && (colon || matches!(core, b"key" | b"user" | b"account" | b"keystore"))
             || (led || colon) && core.contains(&b'@')
             || colon && core.len() <= 3 && core.iter().all(u8::is_ascii_digit);
