@@ -589,6 +589,18 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     {
         return Some(Strength::Weak);
     }
+    // `PASSWORD_DB`, `TOKEN_GITHUB`: whose it is stands behind it.
+    if words.len <= 3
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
+        && matches!(
+            words.back(words.len - 1),
+            Some(b"password" | b"passwd" | b"passphrase" | b"token" | b"secret" | b"apikey")
+        )
+    {
+        return Some(Strength::Token);
+    }
     let weak: [&[u8]; 10] = [
         b"csrf",
         b"xsrf",

@@ -662,6 +662,10 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
     {
         return true;
     }
+    // `SharedAccessSignature=sv=…&sig=…`: of its parts, one is secret.
+    if value.starts_with(b"sv=") && memchr::memmem::find(&value[..value.len().min(512)], b"&sig=").is_some() {
+        return true;
+    }
     // `CREDENTIALS 'aws_access_key_id=…;aws_secret_access_key=…'`: the same.
     if name::is_of_a_login(&text[name.start..name.end])
         && value.contains(&b';')

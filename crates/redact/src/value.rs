@@ -177,6 +177,14 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         }
         b'%' if value.len() <= 3 || last == b'%' && name_like(&value[1..value.len() - 1]) => return true,
         b'%' if value.starts_with(b"%(") => return true,
+        // `@password`: a parameter of a statement, or a file.
+        b'@' if value.len() > 1
+            && value[1..]
+                .iter()
+                .all(|byte| byte.is_ascii_alphabetic() || *byte == b'_') =>
+        {
+            return true;
+        }
         // Where a secret is kept.
         b'a' if value.starts_with(b"arn:") => return true,
         b'{' if value.ends_with(b"!r") || value.ends_with(b"!s") => return true,
@@ -192,9 +200,10 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     }
     // Rules of a validator: `required|min:8`.
     if value.contains(&b'|')
-        && value
-            .split(|byte| *byte == b'|')
-            .all(|rule| rule.first().is_some_and(u8::is_ascii_lowercase))
+        && value.split(|byte| *byte == b'|').all(|rule| {
+            let word = rule.split(|byte| *byte == b':').next().unwrap_or_default();
+            !word.is_empty() && word.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_')
+        })
     {
         return true;
     }
@@ -212,7 +221,13 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     if lower.len() <= 12 && WORDS.binary_search_by(|word| word.as_bytes().cmp(lower)).is_ok() {
         return true;
     }
-    const BEGINS: [&[u8]; 19] = [
+    const BEGINS: [&[u8]; 25] = [
+        b"vault:",
+        b"ref+",
+        b"op://",
+        b"ssm:",
+        b"secretsmanager:",
+        b"keyvault:",
         b"process.env",
         b"os.environ",
         b"os.getenv",
@@ -274,7 +289,7 @@ fn is_shortened(value: &[u8]) -> bool {
     let gap = [&b"..."[..], "…".as_bytes()]
         .iter()
         .find_map(|dots| memchr::memmem::find(value, dots).map(|at| (at, at + dots.len())));
-    gap.is_some_and(|(from, to)| from <= 12 && value.len() - to <= 6)
+    gap.is_some_and(|(from, to)| from <= 12 && value.len() - to <= 6 && !crate::chance::is_drawn(&value[..from]))
 }
 
 /// `****`, `xxxx`, `....`, `----`.

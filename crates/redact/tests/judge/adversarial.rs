@@ -17,6 +17,7 @@ const SEVENTH: &str = include_str!("adversarial_seventh.txt");
 const EIGHTH: &str = include_str!("adversarial_eighth.txt");
 const NINTH: &str = include_str!("adversarial_ninth.txt");
 const TENTH: &str = include_str!("adversarial_tenth.txt");
+const ELEVENTH: &str = include_str!("adversarial_eleventh.txt");
 
 /// What a line may stand behind.
 const PREFIXES: &[&str] = &[
@@ -85,6 +86,11 @@ pub(crate) fn run_ninth(score: &mut Score) {
 /// And more of the same kind.
 pub(crate) fn run_tenth(score: &mut Score) {
     rows(score, &mut Dice::new(22), TENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_eleventh(score: &mut Score) {
+    rows(score, &mut Dice::new(23), ELEVENTH);
 }
 
 /// Lines of this form, each drawn several times.
