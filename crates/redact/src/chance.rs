@@ -115,7 +115,9 @@ pub(crate) fn is_mixed(word: &[u8]) -> bool {
         && capitals > 0
         && (digits > 0 || signs > 1 || word.len() >= 20)
         && (slashes == 0 || signs > 1 && slashes == 1)
-        && word.iter().all(u8::is_ascii_graphic)
+        && word
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'{' | b'}' | b'<' | b'>' | b'`'))
         && !is_file(word)
         && !is_version(word)
         && !is_minified(word)

@@ -423,6 +423,10 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     if last == b"bypass" && before == b"protection" {
         return Some(Strength::Token);
     }
+    // `client-key-data` of a kubeconfig.
+    if last == b"data" && before == b"key" && words.back(2) == Some(b"client") {
+        return Some(Strength::Token);
+    }
     if last == b"hash" && before == b"token" {
         return Some(Strength::Weak);
     }
@@ -524,7 +528,7 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         return Some(Strength::Token);
     }
     if last == b"key" || last == b"keys" {
-        const OPEN: [&[u8]; 17] = [
+        const OPEN: [&[u8]; 16] = [
             b"public",
             b"publishable",
             b"cache",
@@ -532,7 +536,6 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
             b"partition",
             b"sort",
             b"row",
-            b"primary",
             b"foreign",
             b"unique",
             b"composite",

@@ -82,6 +82,8 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("_authentication", ""),
     ("authident", ""),
     ("csrf", "=:\"'>"),
+    ("auth_", ""),
+    ("key-data", ""),
     ("clear-text", ""),
     ("cleartext", ""),
     ("authtok", ""),
@@ -654,6 +656,13 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         .take(name::LONGEST)
         .take_while(|byte| in_name(**byte))
         .count();
+    let other = value.get(inner + 1..).unwrap_or_default();
+    if inner >= 2
+        && value.get(inner) == Some(&b'=')
+        && memchr::memmem::find(&other[..other.len().min(24)], b"://").is_some()
+    {
+        return true;
+    }
     if inner >= 4
         && value.len() <= 4 * value::JUDGED
         && value.get(inner) == Some(&b'=')

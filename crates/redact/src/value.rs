@@ -535,7 +535,7 @@ fn is_code(value: &[u8]) -> bool {
 
 /// `kubernetes.io/service-account-token`, `my-registry-secret-2`, `v1.2.3`: lower-case words with joints.
 fn is_word_like(value: &[u8]) -> bool {
-    if value.iter().any(u8::is_ascii_uppercase) {
+    if value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase) {
         return false;
     }
     let parts = value.split(|byte| matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b'@'));

@@ -121,6 +121,12 @@ const GOALS: &[Goal] = &[
         held: 0.99,
     },
     Goal {
+        name: "adversarial, twelfth",
+        run: adversarial::run_twelfth,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
         name: "known values",
         run: known::run,
         recall: 0.99,
