@@ -98,6 +98,7 @@ pub(crate) fn is_token(word: &[u8]) -> bool {
         && is_drawn(word)
 }
 
+/// Whether a word holds what a generator draws from, and is not a path, a file, a version or a hash.
 pub(crate) fn is_mixed(word: &[u8]) -> bool {
     if !(8..=512).contains(&word.len()) {
         return false;
@@ -114,11 +115,21 @@ pub(crate) fn is_mixed(word: &[u8]) -> bool {
         && capitals > 0
         && (digits > 0 || signs > 1 || word.len() >= 20)
         && (slashes == 0 || signs > 1 && slashes == 1)
-        && word.is_ascii()
-        && !word.iter().any(u8::is_ascii_whitespace)
+        && word
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'{' | b'}' | b'<' | b'>' | b'`'))
         && !is_file(word)
         && !is_version(word)
+        && !is_minified(word)
         && !word.split(|byte| joins(*byte)).any(is_hash)
+}
+
+/// `n&&n.isPresent===!1`: code of which spaces and names were taken.
+fn is_minified(word: &[u8]) -> bool {
+    let padding = word.iter().rev().take_while(|byte| **byte == b'=').count();
+    word[..word.len() - padding]
+        .windows(2)
+        .any(|two| matches!(two, b"&&" | b"==" | b"=>" | b"?." | b":!"))
 }
 
 /// A hash within a word: `Linux-node-3fa9…`.
@@ -126,10 +137,20 @@ fn is_hash(part: &[u8]) -> bool {
     part.len() >= 16 && part.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// `PyJWT-2.9.0`: digits on both sides of a dot.
+/// `PyJWT-2.9.0`: a number, a dot and a number, from the beginning or behind a joint on.
 fn is_version(word: &[u8]) -> bool {
-    word.windows(3)
-        .any(|three| three[1] == b'.' && three[0].is_ascii_digit() && three[2].is_ascii_digit())
+    word.windows(3).enumerate().any(|(at, three)| {
+        let dotted = three[1] == b'.' && three[0].is_ascii_digit() && three[2].is_ascii_digit();
+        let digits = word[..=at]
+            .iter()
+            .rev()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        dotted
+            && word[..at + 1 - digits]
+                .last()
+                .is_none_or(|before| matches!(before, b'-' | b'_' | b'@' | b'/' | b'v' | b':'))
+    })
 }
 
 /// `index-B3xKq7Z2.js`: a short word of small letters behind the last dot.
@@ -175,6 +196,7 @@ mod tests {
             "Chrome/119.0.0.0",
             "PyJWT-2.9.0",
             "v1.2.3-Beta4",
+            "n&&n.isPresent===!1",
             "Release-2024-Q3",
         ] {
             check(word, false);

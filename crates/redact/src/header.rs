@@ -190,6 +190,10 @@ fn authorization(text: &[u8], from: usize, to: usize, spans: &mut Spans) {
     }
     let end = if whole { to } else { word_end(text, start, to) };
     let secret = &text[start..end];
+    // `Basic realm="acme"`: what a server asks for.
+    if secret.starts_with(b"realm=") {
+        return;
+    }
     if secret.len() >= 6 && !value::is_placeholder(secret) && !value_is_plain(secret)
         || whole && !value::is_placeholder(secret)
     {
@@ -231,7 +235,10 @@ pub(crate) fn cookies(text: &[u8], from: usize, to: usize, spans: &mut Spans) {
             if !named {
                 return;
             }
+            // `theme=dark`
+            let plain = end - value <= 10 && text[value..end].iter().all(u8::is_ascii_lowercase);
             if end - value >= 4
+                && !plain
                 && !ATTRIBUTES.iter().any(|known| name.eq_ignore_ascii_case(known))
                 && !value::is_placeholder(&text[value..end])
             {

@@ -127,6 +127,15 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
         b':' if start > 1 && text[start - 2..start] == *b"//" => return Beside::Nothing,
         // `arn:aws:secretsmanager:eu-west-1:123456789012:secret:name-AbCdEf`: a name, too.
         b':' if start > 1 && text[start - 1] == b':' && text[start - 2].is_ascii_digit() => return Beside::Nothing,
+        // `io.jsonwebtoken:jjwt-impl:0.12.6`: a library and its version.
+        b':' if strength != Strength::Password && joined == end && text[start..end].contains(&b'.') && {
+            let rest = &text[end + 1..text.len().min(end + 64)];
+            let word = rest.iter().take_while(|byte| in_name(**byte)).count();
+            word > 0 && rest.get(word) == Some(&b':') && rest.get(word + 1).is_some_and(u8::is_ascii_digit)
+        } =>
+        {
+            return Beside::Nothing;
+        }
         // `registry.example.com/auth:1.4`: a tag.
         b':' if strength != Strength::Password
             && joined == end
@@ -157,7 +166,11 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
             };
         }
         // `{ name: API_TOKEN, value: "…" }`
-        b',' if !quoted_name && (text[..start].ends_with(b"name: ") || text[..start].ends_with(b"key: ")) => {
+        b',' if !quoted_name
+            && ["name: ", "key: ", "Key=", "Name=", "key=", "name="]
+                .iter()
+                .any(|key| text[..start].ends_with(key.as_bytes())) =>
+        {
             return match pair::pair(text, joined, seen) {
                 Some(found @ Beside::Value(..)) => found,
                 _ => Beside::Nothing,

@@ -113,6 +113,7 @@ pub(crate) fn parted(text: &[u8], from: usize, spans: &mut Spans) {
     let word = word_at(text, from);
     if let Some(colon) = text[word.clone()].iter().position(|byte| *byte == b':')
         && colon > 0
+        && memchr::memmem::find(&text[word.clone()], b"://").is_none()
         && is_made_up(&text[word.start + colon + 1..word.end])
     {
         spans.push(word.start + colon + 1..word.end, rules::COMMAND_LINE);
@@ -149,11 +150,13 @@ fn drawn_of(text: &[u8], word: Range<usize>) -> Option<Range<usize>> {
     if letters >= 3 && text.get(word.start + letters) == Some(&b'=') {
         return None;
     }
-    let value = if user > 0 && colon < word.end && text[colon] == b':' {
-        colon + 1..word.end
-    } else {
-        word
+    let parted = match text.get(colon).filter(|_| user > 0 && colon < word.end) {
+        Some(b':') => true,
+        // `-U name%VALUE`, but passwords hold the sign as well.
+        Some(b'%') => !chance::is_mixed(&text[word.start..colon]) && user < 24,
+        _ => false,
     };
+    let value = if parted { colon + 1..word.end } else { word };
     chance::is_drawn(&text[value.clone()]).then_some(value)
 }
 

@@ -261,6 +261,7 @@ const KEYS: &[&str] = &[
 /// Words that end a name without taking its meaning: `PASSWORD_2`, `API_KEY_PROD`, `TOKEN_BASE64`. Sorted.
 const TAILS: &[&str] = &[
     "admin",
+    "all",
     "b64",
     "backup",
     "base",
@@ -386,7 +387,8 @@ pub(crate) fn is_of_a_login(name: &[u8]) -> bool {
 pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     let mut words = Words::of(name);
     while let Some(last) = words.last() {
-        let tail = last.iter().all(u8::is_ascii_digit) || listed(TAILS, last);
+        let tail = last.iter().all(u8::is_ascii_digit)
+            || listed(TAILS, last) && !(last == b"text" && words.back(1) == Some(b"clear"));
         if !tail || words.len == 1 {
             break;
         }
@@ -421,6 +423,10 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     if last == b"bypass" && before == b"protection" {
         return Some(Strength::Token);
     }
+    // `client-key-data` of a kubeconfig.
+    if last == b"data" && before == b"key" && words.back(2) == Some(b"client") {
+        return Some(Strength::Token);
+    }
     if last == b"hash" && before == b"token" {
         return Some(Strength::Weak);
     }
@@ -442,16 +448,17 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         || ends("passwd") && last != b"htpasswd"
         || ends("passphrase")
         || ends("passcode")
-        || last == b"pwd"
-        || ends("dbpwd")
-        || ends("userpwd")
+        || ends("pwd") && !ends("oldpwd")
+        || last == b"pw"
+        || ends("authtok")
+        || last == b"cleartext"
+        || last == b"text" && before == b"clear"
         || ["rootpw", "bindpw", "userpw", "adminpw", "dbpw"]
             .iter()
             .any(|end| ends(end))
         || last == b"community" && before == b"snmp"
         || ends("pass") && !NOT_PASSWORDS.contains(&last)
         || ends("passwords")
-        || last == b"pw" && words.len > 1
         || last == b"psk"
     {
         return (![
@@ -463,6 +470,7 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
             b"without",
             b"ask",
             b"prompt",
+            b"update",
         ]
         .contains(&before))
         .then_some(Strength::Password);
@@ -473,6 +481,9 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     // `PublicKeyToken=b77a…` of an assembly.
     if ends("token") && before == b"key" && words.back(2) == Some(b"public") {
         return None;
+    }
+    if ends("sapsso") || ends("ssotoken") {
+        return Some(Strength::Token);
     }
     if ends("token") {
         const COUNTED: [&[u8]; 12] = [
@@ -517,7 +528,7 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         return Some(Strength::Token);
     }
     if last == b"key" || last == b"keys" {
-        const OPEN: [&[u8]; 17] = [
+        const OPEN: [&[u8]; 16] = [
             b"public",
             b"publishable",
             b"cache",
@@ -525,7 +536,6 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
             b"partition",
             b"sort",
             b"row",
-            b"primary",
             b"foreign",
             b"unique",
             b"composite",
@@ -581,6 +591,18 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         .contains(&last)
     {
         return Some(Strength::Weak);
+    }
+    // `PASSWORD_DB`, `TOKEN_GITHUB`: whose it is stands behind it.
+    if words.len <= 3
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
+        && matches!(
+            words.back(words.len - 1),
+            Some(b"password" | b"passwd" | b"passphrase" | b"token" | b"secret" | b"apikey")
+        )
+    {
+        return Some(Strength::Token);
     }
     let weak: [&[u8]; 10] = [
         b"csrf",

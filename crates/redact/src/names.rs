@@ -83,6 +83,13 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("_authentication", ""),
     ("authident", ""),
     ("csrf", "=:\"'>"),
+    ("auth_", ""),
+    ("key-data", ""),
+    ("clear-text", ""),
+    ("cleartext", ""),
+    ("authtok", ""),
+    ("sapsso2", ""),
+    (" pw", " =:"),
     ("protection-bypass", ""),
     ("auth.user.info", ""),
     ("account.key", ""),
@@ -330,7 +337,8 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
 
 /// Hides what stands further on, or just before, and is drawn by chance.
 fn further_on(text: &[u8], end: usize, name: Name, seen: &mut Seen, spans: &mut Spans) {
-    let strength = if name::is_of_a_login(&text[name.start..name.end]) {
+    let word = &text[name.start..name.end];
+    let strength = if name::is_of_a_login(word) || word.ends_with(b"-secrets") {
         Strength::Password
     } else {
         name.strength
@@ -649,7 +657,23 @@ fn judge(text: &[u8], range: Range<usize>, name: Name, written: Written, seen: &
         .take(name::LONGEST)
         .take_while(|byte| in_name(**byte))
         .count();
-    if inner >= 4 && value.get(inner) == Some(&b'=') && name::strength(&value[..inner]).is_some() {
+    let other = value.get(inner + 1..).unwrap_or_default();
+    if inner >= 2
+        && value.get(inner) == Some(&b'=')
+        && memchr::memmem::find(&other[..other.len().min(24)], b"://").is_some()
+    {
+        return true;
+    }
+    if inner >= 4
+        && value.len() <= 4 * value::JUDGED
+        && value.get(inner) == Some(&b'=')
+        && value.get(inner + 1).is_some_and(|next| *next != b'=')
+        && name::strength(&value[..inner]).is_some()
+    {
+        return true;
+    }
+    // `SharedAccessSignature=sv=…&sig=…`: of its parts, one is secret.
+    if value.starts_with(b"sv=") && memchr::memmem::find(&value[..value.len().min(512)], b"&sig=").is_some() {
         return true;
     }
     // `CREDENTIALS 'aws_access_key_id=…;aws_secret_access_key=…'`: the same.

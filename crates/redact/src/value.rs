@@ -179,6 +179,14 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         }
         b'%' if value.len() <= 3 || last == b'%' && name_like(&value[1..value.len() - 1]) => return true,
         b'%' if value.starts_with(b"%(") => return true,
+        // `@password`: a parameter of a statement, or a file.
+        b'@' if value.len() > 1
+            && value[1..]
+                .iter()
+                .all(|byte| byte.is_ascii_alphabetic() || *byte == b'_') =>
+        {
+            return true;
+        }
         // Where a secret is kept.
         b'a' if value.starts_with(b"arn:") => return true,
         b'{' if value.ends_with(b"!r") || value.ends_with(b"!s") => return true,
@@ -194,9 +202,10 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     }
     // Rules of a validator: `required|min:8`.
     if value.contains(&b'|')
-        && value
-            .split(|byte| *byte == b'|')
-            .all(|rule| rule.first().is_some_and(u8::is_ascii_lowercase))
+        && value.split(|byte| *byte == b'|').all(|rule| {
+            let word = rule.split(|byte| *byte == b':').next().unwrap_or_default();
+            !word.is_empty() && word.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_')
+        })
     {
         return true;
     }
@@ -214,7 +223,13 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     if lower.len() <= 12 && WORDS.binary_search_by(|word| word.as_bytes().cmp(lower)).is_ok() {
         return true;
     }
-    const BEGINS: [&[u8]; 19] = [
+    const BEGINS: [&[u8]; 25] = [
+        b"vault:",
+        b"ref+",
+        b"op://",
+        b"ssm:",
+        b"secretsmanager:",
+        b"keyvault:",
         b"process.env",
         b"os.environ",
         b"os.getenv",
@@ -276,7 +291,7 @@ fn is_shortened(value: &[u8]) -> bool {
     let gap = [&b"..."[..], "…".as_bytes()]
         .iter()
         .find_map(|dots| memchr::memmem::find(value, dots).map(|at| (at, at + dots.len())));
-    gap.is_some_and(|(from, to)| from <= 12 && value.len() - to <= 6)
+    gap.is_some_and(|(from, to)| from <= 12 && value.len() - to <= 6 && !crate::chance::is_drawn(&value[..from]))
 }
 
 /// `****`, `xxxx`, `....`, `----`.
@@ -442,14 +457,14 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
                 && !is_reference(head)
                 && !is_code(head)
                 && !is_word_like(head)
-                && entropy(head) >= 3.3
+                && entropy(head) >= if length >= 32 { 3.0 } else { 3.3 }
         }
     };
     likely
         && (strength == Strength::Password || !is_algorithm(head))
         && !is_placeholder(value)
         && !is_path_or_link(head)
-        && !(written != Written::Assigned && is_word_about(head))
+        && !(written != Written::Assigned && (is_word_about(head) || is_constant(head)))
         && (strength == Strength::Password || !is_filler(head))
 }
 
@@ -522,7 +537,7 @@ fn is_code(value: &[u8]) -> bool {
 
 /// `kubernetes.io/service-account-token`, `my-registry-secret-2`, `v1.2.3`: lower-case words with joints.
 fn is_word_like(value: &[u8]) -> bool {
-    if value.iter().any(u8::is_ascii_uppercase) {
+    if value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase) {
         return false;
     }
     let parts = value.split(|byte| matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b'@'));
@@ -543,6 +558,12 @@ fn is_mail(value: &[u8]) -> bool {
     value.iter().position(|byte| *byte == b'@').is_some_and(|at| {
         at > 0 && value[..at].iter().all(plain) && value[at + 1..].iter().all(plain) && value[at + 1..].contains(&b'.')
     })
+}
+
+/// `VALUE_SPECIFIED_IN_NO_LOG_PARAMETER`: a constant's name of several words.
+fn is_constant(value: &[u8]) -> bool {
+    value.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_')
+        && value.iter().filter(|byte| **byte == b'_').count() >= 3
 }
 
 /// `auth/wrong-password`, `invalid_token`: words of small letters about secrets, as errors and keys of texts are called.

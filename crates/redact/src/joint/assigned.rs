@@ -370,7 +370,7 @@ fn begins_line(text: &[u8], start: usize) -> bool {
 fn next_assignment(text: &[u8], from: usize, stop: usize) -> usize {
     let head = &text[from..stop.min(from + 256)];
     for (at, byte) in head.iter().enumerate().skip(1) {
-        if !matches!(byte, b',' | b';' | b'&') {
+        if !matches!(byte, b',' | b';' | b'&' | b'|') {
             continue;
         }
         // `user%5Bpassword%5D=`

@@ -40,7 +40,8 @@ pub(super) fn is_spoken_of(text: &[u8], name: Name, from: usize) -> bool {
     // `-pPASSWORD DATABASE` in a tool's help.
     let shown = name.dashes == 1 && text[name.start + 1..name.end].iter().all(u8::is_ascii_uppercase);
     shown
-        || text.get(from) == Some(&b'-')
+        // `-Password (ConvertTo-SecureString …)`: an expression.
+        || matches!(text.get(from), Some(b'-' | b'('))
         || PROSE.contains(&&text[from..from + word]) && matches!(text.get(from + word), Some(b' ' | b'.' | b',') | None)
 }
 

@@ -129,7 +129,12 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
             && sign > 0
             && !value[sign + 1..].starts_with(b"//")
         {
-            let second = word.start + sign + 1..word.end;
+            // `scott/…@ORCL`
+            let host = value[sign + 1..]
+                .iter()
+                .rposition(|byte| *byte == b'@')
+                .filter(|_| value[sign] == b'/');
+            let second = word.start + sign + 1..host.map_or(word.end, |host| word.start + sign + 1 + host);
             let user = value[sign] != b'=' || is_plain(&value[..sign]);
             if user && chance::is_drawn(&text[second.clone()]) {
                 return Some(second);
@@ -143,7 +148,7 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
         let named = key > 1 && value.get(key) == Some(&b'=');
         return (chance::is_drawn(value) && !named).then_some(word);
     }
-    let lead = text[from..word.start].trim_ascii_end();
+    let lead = text[from..word.start].trim_ascii();
     let joined = matches!(lead.last(), Some(b':' | b'=' | b'"' | b'\'' | b'`'))
         || [&b" is"[..], b" to", b" was", b" as", b" with"]
             .iter()
@@ -153,8 +158,7 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
         .next()
         .is_some_and(|word| word.starts_with(b"-"));
     // `enable secret …`
-    let next =
-        matches!(lead, b"" | b"," | b"0" | b"5" | b"7") && matches!(text[from], b' ' | b',') && value.len() >= 10;
+    let next = matches!(lead, b"" | b"," | b"0" | b"5" | b"7") && matches!(text[from], b' ' | b',') && value.len() >= 8;
     // Tokens are met in every log; what no sign joins to the name must be as long as they are made.
     let long = value.len() >= 28;
     if (joined || flagged || long) && chance::is_token(value) || next && chance::is_drawn(value) {
@@ -310,7 +314,8 @@ fn is_named_else(text: &[u8], at: usize, from: usize) -> bool {
                 .rsplit(|byte| !byte.is_ascii_alphanumeric())
                 .next()
                 .unwrap_or_default();
-            return spaced && (is_of(&IDS, word) || is_of(&OWNERS, word));
+            // `auth sha …`: how, not what.
+            return spaced && !word.starts_with(b"sha") && (is_of(&IDS, word) || is_of(&OWNERS, word));
         }
     };
     let lead = &lead[..unquoted(lead)];

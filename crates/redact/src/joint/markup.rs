@@ -59,7 +59,7 @@ pub(super) fn element(text: &[u8], start: usize, end: usize, before: Option<u8>,
         };
         return Beside::Value(value..value + length, Written::Quoted);
     }
-    if text[value..].starts_with(b"<value>") {
+    if text[value..].len() > 7 && text[value..value + 7].eq_ignore_ascii_case(b"<value>") {
         value += 7;
     }
     if text[value..].trim_ascii().is_empty() {

@@ -88,6 +88,9 @@ pub(super) fn stated(text: &[u8], name: Name, joined: usize, seen: &mut Seen) ->
             None => (here, false),
         };
         let leads = LEADS.binary_search(&core).is_ok()
+            // `for Office-5G is …`
+            || whose
+                && [&b" is "[..], b" to ", b" was "].iter().any(|next| text[at + word..].starts_with(next))
             || whose && (colon || matches!(core, b"key" | b"user" | b"account" | b"keystore"))
             || (led || colon) && core.contains(&b'@')
             || colon && core.len() <= 3 && core.iter().all(u8::is_ascii_digit);
@@ -180,5 +183,7 @@ fn behind_remark(text: &[u8], from: usize) -> Option<Range<usize>> {
         .take(256)
         .take_while(|byte| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'' | b'`'))
         .count();
-    (length >= 10 && crate::login::is_made_up(&text[at..at + length])).then_some(at..at + length)
+    let word = text[at..at + length].iter().take_while(|byte| in_name(**byte)).count();
+    let named = word > 1 && text.get(at + word) == Some(&b'=') && word + 1 < length && text[at + word + 1] != b'=';
+    (length >= 10 && !named && crate::login::is_made_up(&text[at..at + length])).then_some(at..at + length)
 }

@@ -8,6 +8,11 @@ const fn row(id: &'static str, source: &'static str, patterns: &'static [&'stati
 
 pub(super) const ROWS: &[Rule] = &[
     row(
+        "openweathermap-key",
+        "https://openweathermap.org/appid",
+        &[r"(?i)appid=\K[a-f0-9]{32}\b"],
+    ),
+    row(
         "sentry-token",
         "https://docs.sentry.io/security-legal-pii/security/token-formats",
         &[r"sntry(s|u|a|i)_[A-Za-z0-9+/=_-]{40,}"],

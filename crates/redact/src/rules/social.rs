@@ -53,7 +53,7 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "pinterest-token",
         "https://developers.pinterest.com/docs/getting-started/authentication-and-scopes",
-        &[r"(?mixed)\bpin(a|r|c)_[A-Za-z0-9_-]{40,}"],
+        &[r"(?mixed)\bpin(a|r|c)_[A-Za-z0-9_-]{32,}"],
     ),
     row(
         "tiktok-token",

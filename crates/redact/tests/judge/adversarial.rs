@@ -16,6 +16,9 @@ const SIXTH: &str = include_str!("adversarial_sixth.txt");
 const SEVENTH: &str = include_str!("adversarial_seventh.txt");
 const EIGHTH: &str = include_str!("adversarial_eighth.txt");
 const NINTH: &str = include_str!("adversarial_ninth.txt");
+const TENTH: &str = include_str!("adversarial_tenth.txt");
+const ELEVENTH: &str = include_str!("adversarial_eleventh.txt");
+const TWELFTH: &str = include_str!("adversarial_twelfth.txt");
 
 /// What a line may stand behind.
 const PREFIXES: &[&str] = &[
@@ -79,6 +82,21 @@ pub(crate) fn run_eighth(score: &mut Score) {
 /// And more of the same kind.
 pub(crate) fn run_ninth(score: &mut Score) {
     rows(score, &mut Dice::new(21), NINTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_tenth(score: &mut Score) {
+    rows(score, &mut Dice::new(22), TENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_eleventh(score: &mut Score) {
+    rows(score, &mut Dice::new(23), ELEVENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_twelfth(score: &mut Score) {
+    rows(score, &mut Dice::new(24), TWELFTH);
 }
 
 /// Lines of this form, each drawn several times.

@@ -109,6 +109,24 @@ const GOALS: &[Goal] = &[
         held: 0.99,
     },
     Goal {
+        name: "adversarial, tenth",
+        run: adversarial::run_tenth,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
+        name: "adversarial, eleventh",
+        run: adversarial::run_eleventh,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
+        name: "adversarial, twelfth",
+        run: adversarial::run_twelfth,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
         name: "known values",
         run: known::run,
         recall: 0.99,
