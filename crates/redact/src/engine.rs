@@ -6,6 +6,7 @@ use log_model::RuleId;
 
 use crate::gate::{Gate, Hit, Keyword};
 use crate::pairs::Pairs;
+use crate::repeats::{Repeats, Turn};
 use crate::rules::{self, Group};
 use crate::shape::{Classes, Runs, Shape};
 use crate::span::Spans;
@@ -35,6 +36,7 @@ pub(crate) enum Means {
 pub(crate) struct Scratch {
     pub(crate) runs: Runs,
     at_sign: AtSign,
+    repeats: Repeats,
     pub(crate) names: names::Seen,
     pub(crate) header: header::Seen,
     pub(crate) command: command::Seen,
@@ -43,9 +45,18 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     fn clear(&mut self) {
+        self.repeats = Repeats::default();
+        self.names.open = None;
+        self.forget();
+    }
+
+    /// Forgets how far a text was read, and nothing of what it was found to leave open.
+    fn forget(&mut self) {
         self.runs.clear();
         self.at_sign = AtSign::default();
+        let open = self.names.open.take();
         self.names = names::Seen::default();
+        self.names.open = open;
         self.header = header::Seen::default();
         // The largest by far, and seldom used.
         if std::mem::take(&mut self.commanded) {
@@ -238,7 +249,7 @@ impl Engine {
     ) -> Found {
         // A view that was looked at last may have left something open.
         scratch.names.open = None;
-        let mut fresh = false;
+        let (mut fresh, mut skipped) = (false, false);
         let mut said = Found::default();
         self.gate.scan(text, beside, |at, hit| {
             let means = match hit {
@@ -259,7 +270,22 @@ impl Engine {
                 scratch.clear();
                 fresh = true;
             }
+            let turn = scratch.repeats.turn(*means, text, at, spans);
+            if turn == Turn::Done {
+                skipped = true;
+                return 0;
+            }
+            // What matchers remember is how far they came, and they were not asked for a while.
+            if std::mem::take(&mut skipped) || turn == Turn::LookAfresh {
+                scratch.forget();
+                scratch.repeats.begin_afresh();
+            }
+            let (from, swallowed) = (spans.len(), spans.swallowed());
             self.look(*means, text, at, scratch, spans, &mut said);
+            let others = spans.swallowed() != swallowed;
+            scratch
+                .repeats
+                .looked(turn, *means, text, at, from..spans.len(), others);
             0
         });
         said

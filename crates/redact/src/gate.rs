@@ -37,10 +37,6 @@ impl<T> Keyword<T> {
         if self.begins_word && start > 0 && in_word(text[start - 1]) && !after_escape(text, start) {
             return false;
         }
-        // By the gram alone, what follows would be asked or not as the offset is even or odd.
-        if !self.next.is_empty() && !text.get(end).is_some_and(|next| self.next.contains(next)) {
-            return false;
-        }
         if self.fold {
             candidate.eq_ignore_ascii_case(&self.literal)
         } else {
@@ -144,6 +140,26 @@ struct Entry {
     offset: i8,
     /// Whether it is the gram's last.
     last: bool,
+    /// The keyword's first byte, in lower case: it tells most chance hits before the keyword is fetched.
+    first: u8,
+}
+
+/// A bit for every byte that may follow a keyword.
+#[derive(Clone, Copy)]
+struct Follows([u64; 4]);
+
+impl Follows {
+    fn of(next: &[u8]) -> Option<Self> {
+        let mut bits = [0; 4];
+        for byte in next {
+            bits[usize::from(byte >> 6)] |= 1 << (byte & 63);
+        }
+        (!next.is_empty()).then_some(Self(bits))
+    }
+
+    fn holds(self, byte: u8) -> bool {
+        self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
+    }
 }
 
 /// The gate over a set of keywords.
@@ -154,7 +170,7 @@ pub(crate) struct Gate<T> {
     sieve: Box<[u64; 1 << (BITS - 6)]>,
     slots: Box<[Slot]>,
     entries: Vec<Entry>,
-    keywords: Vec<Keyword<T>>,
+    keywords: Vec<(Keyword<T>, Option<Follows>)>,
 }
 
 impl<T> Gate<T> {
@@ -202,6 +218,7 @@ impl<T> Gate<T> {
                 keyword: *keyword,
                 offset: *offset,
                 last,
+                first: keywords[*keyword as usize].literal[0] | 0x20,
             });
         }
         Self {
@@ -209,7 +226,13 @@ impl<T> Gate<T> {
             sieve,
             slots,
             entries,
-            keywords,
+            keywords: keywords
+                .into_iter()
+                .map(|keyword| {
+                    let follows = Follows::of(&keyword.next);
+                    (keyword, follows)
+                })
+                .collect(),
         }
     }
 
@@ -300,12 +323,18 @@ impl<T> Gate<T> {
             slot = (slot + 1) & mask;
         }
         for entry in &self.entries[self.slots[slot].first as usize..] {
-            let keyword = &self.keywords[entry.keyword as usize];
             if let Some(start) = at.checked_add_signed(-isize::from(entry.offset))
-                && keyword.stands_at(text, start)
-                && found(start, &keyword.means)
+                && text.get(start).is_some_and(|byte| byte | 0x20 == entry.first)
             {
-                return true;
+                let (keyword, follows) = &self.keywords[entry.keyword as usize];
+                // By the gram alone, what follows would be asked or not as the offset is even or odd.
+                let followed = || text.get(start + keyword.literal.len()).copied();
+                if follows.is_none_or(|follows| followed().is_some_and(|next| follows.holds(next)))
+                    && keyword.stands_at(text, start)
+                    && found(start, &keyword.means)
+                {
+                    return true;
+                }
             }
             if entry.last {
                 break;
@@ -385,11 +414,16 @@ mod tests {
         })
     }
 
+    fn stands(keyword: &Keyword<usize>, text: &[u8], at: usize) -> bool {
+        let next = text.get(at + keyword.literal.len());
+        keyword.stands_at(text, at) && (keyword.next.is_empty() || next.is_some_and(|next| keyword.next.contains(next)))
+    }
+
     fn every_place(keywords: &[Keyword<usize>], text: &[u8]) -> Vec<(usize, usize)> {
         let mut places = Vec::new();
         for keyword in keywords {
             for at in 0..text.len() {
-                if keyword.stands_at(text, at) {
+                if stands(keyword, text, at) {
                     places.push((at, keyword.means));
                 }
             }
@@ -428,7 +462,7 @@ mod tests {
             found.retain(|place| expected.contains(place));
             found.dedup();
             prop_assert_eq!(&found, &expected);
-            prop_assert!(all.iter().all(|(at, means)| keywords[*means].stands_at(text, *at)));
+            prop_assert!(all.iter().all(|(at, means)| stands(&keywords[*means], text, *at)));
             for (at, _) in text.iter().enumerate().filter(|(_, byte)| b"%\\&\xc2".contains(byte)) {
                 prop_assert!(escapes.contains(&(at & !1)), "{at} in {escapes:?}");
             }

@@ -40,6 +40,7 @@ mod names;
 mod pairs;
 mod prefix;
 mod redactor;
+mod repeats;
 mod rules;
 mod scrubber;
 mod shape;

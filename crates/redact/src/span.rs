@@ -16,7 +16,7 @@ pub(crate) struct Span {
 
 /// The places to hide of one text.
 #[derive(Debug, Default)]
-pub(crate) struct Spans(Vec<Span>);
+pub(crate) struct Spans(Vec<Span>, usize);
 
 impl Spans {
     pub(crate) fn clear(&mut self) {
@@ -31,6 +31,11 @@ impl Spans {
         self.0.len()
     }
 
+    /// How many were not kept, because they were part of the one before.
+    pub(crate) fn swallowed(&self) -> usize {
+        self.1
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Span> {
         self.0.iter()
     }
@@ -43,6 +48,7 @@ impl Spans {
                 && range.end <= last.end
                 && last.rule <= rule
             {
+                self.1 += 1;
                 return;
             }
             self.0.push(Span {
@@ -51,6 +57,13 @@ impl Spans {
                 rule,
             });
         }
+    }
+
+    /// Pushes the span at an index once more, so many bytes farther on; an end beyond `near` stays where it is.
+    pub(crate) fn repeat(&mut self, index: usize, by: usize, near: usize) {
+        let Some(span) = self.0.get(index).cloned() else { return };
+        let end = if span.end + by <= near { span.end + by } else { span.end };
+        self.push(span.start + by..end, span.rule);
     }
 
     /// Gives every span pushed since `mark` other bounds, as when they were found in a decoded view.

@@ -160,6 +160,29 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn what_repeats_itself_is_hidden_each_time(
+        unit in prop::collection::vec(piece(), 1..6),
+        tail in prop::sample::select(vec!["", " password=Zk4TqW9xLm", " curl -u ci:Zk4TqW9xLm", "' token: Zk4TqW9xLm"]),
+    ) {
+        let unit: String = unit.concat().replace(['\n', '\r'], " ").chars().take(60).collect::<String>() + " ";
+        let scrub = |line: &str| Redactor::builder().build().unwrap().scrubber().scrub(line).text.as_str().to_owned();
+        // Few enough that each is looked at.
+        let few = 960 / unit.len().max(60);
+        let short = scrub(&unit.repeat(few));
+        let one = &short[..short.floor_char_boundary(short.len() / few)];
+        let long = scrub(&(unit.repeat(100 * few) + tail));
+        // What stands at the end may be read together with the tail.
+        if one.repeat(few) == short {
+            prop_assert!(long.starts_with(&one.repeat(99 * few)), "{:?} became {:?}", unit, one);
+        }
+        prop_assert!(tail.is_empty() || !long.contains("Zk4TqW9xLm") || short.contains('"') || short.contains('\'') || short.contains('`'));
+    }
+}
+
 #[test]
 fn lines_of_nothing_but_keywords_take_linear_time() {
     let redactor = Redactor::builder()
