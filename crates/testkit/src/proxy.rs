@@ -169,7 +169,14 @@ impl Proxy {
         state.passed = 0;
     }
 
-    /// Bytes that passed since the first marked command after [`cut_after`](Self::cut_after).
+    /// Counts bytes from now on, in both directions and over all connections; cuts the one they pass on when that many did.
+    pub fn cut_after_all(&self, bytes: Option<u64>) {
+        self.cut_after(bytes);
+        self.shared.state().counting = true;
+    }
+
+    /// Bytes that passed since counting began after [`cut_after`](Self::cut_after) or
+    /// [`cut_after_all`](Self::cut_after_all).
     pub fn passed(&self) -> u64 {
         self.shared.state().passed
     }
