@@ -52,7 +52,7 @@ impl From<capture::Error> for Error {
 
 /// Does what the settings say, and returns the exit code.
 pub fn main(args: Args) -> ExitCode {
-    settings::start_tracing(args.log, "warn");
+    settings::start_tracing(args.log, "warn,fred=off");
     // One to read and one to deliver, on a machine of any size: each thread more is memory taken from the build.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

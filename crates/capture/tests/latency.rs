@@ -75,7 +75,8 @@ impl Road {
 
     fn write(&mut self, bytes: &str) {
         let mut entries = Vec::new();
-        self.recorder.push(bytes.as_bytes(), Timestamp::from_millis(self.now), &mut entries);
+        self.recorder
+            .push(bytes.as_bytes(), Timestamp::from_millis(self.now), &mut entries);
         self.take(entries);
     }
 }
@@ -104,7 +105,11 @@ fn a_line_is_held_for_a_moment_however_often_they_come() {
     for pty in [false, true] {
         for every in [1, 3, 7, 15, 19, 20, 21, 40, 49, 50, 51, 100, 1000] {
             check(pty, "", (0..200).map(|line| line * every));
-            check(pty, "\x1b[33m", (0..200).map(|line| 1 + line * line % (every + 1) + line * every));
+            check(
+                pty,
+                "\x1b[33m",
+                (0..200).map(|line| 1 + line * line % (every + 1) + line * every),
+            );
         }
         // Two at once, then a pause.
         check(pty, "", (0..100).map(|line| line / 2 * 60 + line % 2));
