@@ -13,10 +13,11 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::batcher::{BatchLimits, Batcher};
-use crate::delivery::{Delivered, Delivery, DeliveryOptions, Parcel, default_spool_dir};
+use crate::delivery::{Delivered, Delivery, DeliveryOptions, Parcel};
 use crate::recorder::{Recorder, RecorderOptions};
 use crate::store::StoreSource;
 use crate::trouble::SpoolTrouble;
+use crate::writer::default_spool_dir;
 
 /// Pieces of output that wait to be read through. A full queue holds the writer up, by our own work only.
 const INPUT: usize = 16;
