@@ -52,8 +52,16 @@ impl From<capture::Error> for Error {
 
 /// Does what the settings say, and returns the exit code.
 pub fn main(args: Args) -> ExitCode {
-    settings::start_tracing(args.log, "warn");
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    settings::start_tracing(args.log, "warn,fred=off");
+    // One to read and one to deliver, on a machine of any size: each thread more is memory taken from the build.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        // Our two outputs may block for as long as nobody reads them, and a disk for as long as it likes; a few more for
+        // a store that is a file.
+        .max_blocking_threads(8)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Error::Failed(format!("the system gave no threads: {error}"))),
     };

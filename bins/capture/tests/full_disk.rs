@@ -256,9 +256,9 @@ async fn a_disk_that_is_full_from_the_beginning_is_used_once_it_has_room() {
     let running = std::thread::spawn(move || running.wait_with_output().expect("it ends"));
     wait_until("the first lines", PATIENCE, || ready.exists().then_some(()));
     disk.make_room();
-    // All that waits in memory goes there, some 8 MiB, and the last lines behind the gap.
+    // All that waits in memory goes there, some 4 MiB, and the last lines behind the gap.
     wait_until("the spool", PATIENCE, || {
-        disk.spooled().filter(|bytes| *bytes > 4 << 20)
+        disk.spooled().filter(|bytes| *bytes > 2 << 20)
     });
     std::fs::write(&go, "").expect("it can be written");
     let output = running.join().expect("it ends");

@@ -7,24 +7,27 @@
 //! A few batches are on their way at once. The store takes them in order or not at all, so that an answer to one speaks
 //! for all before it; when one fails, the others are waited for, and everything that is not acknowledged goes out again.
 
+mod acknowledged;
+mod due;
+
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use log_model::{Fence, GapReason, JobId, Owner, Phase, Recorded, Seq, Timestamp, WriterId};
-use stream_store::{Appended, Batch, Ending, Error, Known, LEASE_RENEWAL, LogStore, Writer};
+use log_model::{Fence, JobId, Owner, Phase, Recorded, Timestamp, WriterId};
+use stream_store::{Ending, Error, Known, LEASE_RENEWAL, LogStore, Writer};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::calls::{Calls, Done, Join, Joined, leave};
-use crate::gaps::gap;
 use crate::kept::Kept;
 use crate::outbox::{Item, Outbox};
 use crate::spool::SpoolHeader;
-use crate::store::{Pauses, StoreSource, is_passing, patiently};
+use crate::store::{Pauses, StoreSource, patiently};
 use crate::trouble::SpoolTrouble;
+use crate::writer::fresh_writer;
 
 /// With the store away for this long, what waits in memory is put on disk too: this process may be killed meanwhile.
 const TROUBLE: Duration = Duration::from_secs(2);
@@ -76,20 +79,6 @@ pub(crate) enum Parcel {
     Events(Vec<Recorded>),
     /// No more will come; the job is to end like this, or goes on.
     Over(Option<Ending>),
-}
-
-/// A writer id nobody else has.
-pub(crate) fn fresh_writer() -> WriterId {
-    let mut bytes = [0; 8];
-    // Without randomness from the system, time and process still tell writers apart.
-    if getrandom::fill(&mut bytes).is_err() {
-        let nanos = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_nanos();
-        bytes = ((nanos as u64) ^ (u64::from(std::process::id()) << 40)).to_be_bytes();
-    }
-    WriterId::new(&format!("w{:016x}", u64::from_be_bytes(bytes))).expect("a letter and 16 digits are a writer id")
 }
 
 /// Where we stand with the store.
@@ -213,44 +202,6 @@ impl Delivery {
         }
         self.give_up(calls).await;
         self.conclude().await
-    }
-
-    /// Whether there is nothing left to do.
-    fn is_settled(&self) -> bool {
-        match self.standing {
-            Standing::Gone => true,
-            Standing::Refused => self.over.is_some(),
-            _ => false,
-        }
-    }
-
-    /// When something is to be done without anybody asking. While a call is under way, the next one has to wait for it.
-    fn wake_at(&self, under_way: bool) -> Instant {
-        let mut at = match self.standing {
-            _ if under_way => Instant::now() + LEASE_RENEWAL,
-            Standing::Outside => self.pauses.until(),
-            Standing::Joined(..) => self.renew_due.min(self.confirm_due).max(self.pauses.until()),
-            _ => Instant::now() + LEASE_RENEWAL,
-        };
-        if let Some(due) = self.disk_due() {
-            at = at.min(due);
-        }
-        at.max(Instant::now() + Duration::from_millis(1))
-    }
-
-    /// When something is to be done about the disk.
-    fn disk_due(&self) -> Option<Instant> {
-        let sync = self.out.is_spilling().then(|| self.last_sync + SYNC_EVERY);
-        [sync, self.spill_due()].into_iter().flatten().min()
-    }
-
-    /// When what waits is to be put on disk, or the disk is to be tried again.
-    fn spill_due(&self) -> Option<Instant> {
-        if self.out.may_resume() {
-            return Some(self.disk_again);
-        }
-        let since = self.trouble_since.filter(|_| !self.out.is_spilling())?;
-        Some((since + TROUBLE).max(self.disk_again))
     }
 
     /// Makes the calls that are due.
@@ -379,129 +330,12 @@ impl Delivery {
         }
     }
 
-    /// The store has this batch, and so every one before it.
-    fn landed(&mut self, number: u64, landed: Appended) {
-        self.well();
-        while self.sending.front().is_some_and(|item| item.number() <= number) {
-            if let Some(item) = self.sending.pop_front() {
-                // Of one whose own answer never came it is only known that it stands behind all that was known of.
-                let place = if item.number() == number {
-                    landed.first
-                } else {
-                    self.out.head().next()
-                };
-                self.keep(item, place);
-            }
-        }
-        self.out.reached(landed.last);
-        self.failed.take_if(|(failed, _)| *failed <= number);
-    }
-
-    /// What was being sent waits again.
-    fn take_back_sending(&mut self) {
-        while let Some(item) = self.sending.pop_back() {
-            self.out.wait_first(item);
-        }
-    }
-
-    /// The store answered.
-    fn well(&mut self) {
-        if self.trouble.take().is_some() {
-            tracing::info!(job = %self.options.job, "the store takes lines again");
-        }
-        self.trouble_since = None;
-        self.pauses.over();
-    }
-
-    /// The store did not take something: what to do about it.
-    fn unwell(&mut self, error: Error) {
-        match &error {
-            error if !is_passing(error) => {
-                self.standing = Standing::Refused;
-            }
-            // The slot has to be taken again, or the job opened again.
-            Error::Fenced | Error::NoSuchJob => self.standing = Standing::Outside,
-            // A connection that was never made is tried from the start.
-            _ => {}
-        }
-        if self.trouble.is_none() {
-            tracing::warn!(job = %self.options.job, %error, "the store takes no lines; they wait here");
-        }
-        self.trouble_since.get_or_insert_with(Instant::now);
-        self.trouble = Some(error);
-        self.pauses.pause();
-    }
-
-    /// A batch was acknowledged: kept a while longer, in case the store loses it.
-    fn keep(&mut self, item: Item, place: Seq) {
-        self.acknowledged = self.acknowledged.max(item.number());
-        // Asked for once: a store that cannot confirm yet is not asked again after every batch.
-        if self.kept.keep(item, place) {
-            self.confirm_due = self.confirm_due.min(Instant::now());
-        }
-    }
-
-    /// The store expects this batch next: refill what it lost, or pass over what it has.
-    async fn go_on_with(&mut self, expected: u64) {
-        // It has more than we knew of: answers that never came.
-        let known = expected.min(self.sent + 1);
-        while self.out.front().is_some_and(|item| item.number() < known) {
-            if let Some(item) = self.out.pop() {
-                self.keep(item, self.out.head().next());
-            }
-        }
-        // It has less: what was acknowledged goes out again.
-        while let Some(item) = self.kept.take_back(expected) {
-            self.out.wait_first(item);
-        }
-        self.acknowledged = self.acknowledged.min(expected.saturating_sub(1));
-        let first = self.out.first_waiting();
-        if expected > first {
-            // It counts higher than we ever did, which only a slot used by two could bring about.
-            self.renumber(first, expected).await;
-        } else if expected < first {
-            // What it expects is no longer kept: a gap takes that number, and what is kept goes out behind it.
-            let lost = self.kept.lost(expected);
-            self.renumber(first, expected + 1).await;
-            let gap = self.out.item(expected, vec![gap(lost, GapReason::StoreLost)]);
-            self.out.wait_first(gap);
-            self.sent = self.sent.min(expected.saturating_sub(1));
-        }
-    }
-
-    async fn renumber(&mut self, was: u64, first: u64) {
-        self.out.renumber(was, first).await;
-        self.sent = self.sent.min(first.saturating_sub(1));
-    }
-
     async fn accept(&mut self, events: Vec<Recorded>) {
         if self.out.wants_spool(&events) {
             self.disk_again = Instant::now() + DISK_AGAIN;
             self.out.spill(self.ahead()).await;
         }
         self.out.accept(events).await;
-    }
-
-    /// What was sent and may have to be sent again, in order.
-    fn ahead(&self) -> Vec<Arc<Batch>> {
-        let sending = self.sending.iter().map(|item| Arc::clone(&item.batch));
-        self.kept.batches().chain(sending).collect()
-    }
-
-    /// What is due without anybody asking.
-    async fn housekeeping(&mut self) {
-        let now = Instant::now();
-        if self.spill_due().is_some_and(|due| now >= due) {
-            self.disk_again = now + DISK_AGAIN;
-            self.out.spill(self.ahead()).await;
-            self.out.resume().await;
-        }
-        if self.out.is_spilling() && now >= self.last_sync + SYNC_EVERY {
-            self.last_sync = now;
-            self.out.sync().await;
-        }
-        self.out.settle(Duration::ZERO).await;
-        self.out.write_down_head().await;
     }
 
     /// The time-out came while calls were under way: their batches go back to where they were.
@@ -559,22 +393,6 @@ async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-/// The folder spools go to when none is named: the user's own state, or a temporary folder.
-pub fn default_spool_dir() -> PathBuf {
-    let state = std::env::var_os("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute());
-    let state = state.or_else(|| {
-        std::env::var_os("HOME")
-            .map(|home| PathBuf::from(home).join(".local/state"))
-            .filter(|path| path.is_absolute())
-    });
-    match state {
-        Some(state) => state.join("tailwater/spool"),
-        None => std::env::temp_dir().join(format!("tailwater-{}", rustix::process::getuid().as_raw())),
     }
 }
 

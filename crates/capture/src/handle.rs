@@ -13,13 +13,14 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::batcher::{BatchLimits, Batcher};
-use crate::delivery::{Delivered, Delivery, DeliveryOptions, Parcel, default_spool_dir};
+use crate::delivery::{Delivered, Delivery, DeliveryOptions, Parcel};
 use crate::recorder::{Recorder, RecorderOptions};
 use crate::store::StoreSource;
 use crate::trouble::SpoolTrouble;
+use crate::writer::default_spool_dir;
 
 /// Pieces of output that wait to be read through. A full queue holds the writer up, by our own work only.
-const INPUT: usize = 64;
+const INPUT: usize = 16;
 
 /// Batches between reading and delivery; more wait in the delivery's own memory and spool.
 const BATCHES: usize = 16;
@@ -223,7 +224,7 @@ impl Capture {
     }
 
     /// Takes a piece of output. Returns once it is queued; a full queue holds the caller up until what was given
-    /// before has been read through, never because of the network. Give it pieces of some 64 KiB at most: 64 of them
+    /// before has been read through, never because of the network. Give it pieces of some 64 KiB at most: 16 of them
     /// may wait. Cancelled, it has taken nothing.
     ///
     /// [`Source::System`] is not an output: such bytes are read as standard error's.

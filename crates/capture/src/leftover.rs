@@ -174,7 +174,7 @@ pub(crate) async fn bury_lapsed(
         }
         // Under a slot of its own: a number of theirs is never used up, so that one who was only cut off and comes
         // back goes on where it stopped.
-        let witness = patiently(store.join(job, &crate::delivery::fresh_writer())).await?;
+        let witness = patiently(store.join(job, &crate::writer::fresh_writer())).await?;
         let mut sender = Sender {
             store,
             job,

@@ -51,6 +51,7 @@ mod calls;
 mod delivery;
 mod kept;
 mod leftover;
+mod writer;
 
 mod handle;
 
@@ -63,7 +64,6 @@ mod error;
 pub use crate::batcher::{BatchLimits, Batcher};
 pub use crate::child::{Command, Exit};
 pub use crate::classify::classify;
-pub use crate::delivery::default_spool_dir;
 pub use crate::error::{Error, Result};
 pub use crate::handle::{Capture, CaptureOptions, Report};
 pub use crate::leftover::{Flushed, flush};
@@ -73,3 +73,4 @@ pub use crate::screen::{Line, SCAN_LIMIT, Screen};
 pub use crate::spool::{SpoolHeader, SpoolProgress, SpoolReader, SpoolRecord};
 pub use crate::store::StoreSource;
 pub use crate::trouble::SpoolTrouble;
+pub use crate::writer::default_spool_dir;

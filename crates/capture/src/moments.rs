@@ -8,7 +8,7 @@ use log_model::Timestamp;
 use crate::settle::Settled;
 
 /// How long a complete row waits at least: enough for the rest of one write to be read, short beside 80 ms.
-const LEFT: Duration = Duration::from_millis(20);
+const LEFT: Duration = Duration::from_millis(10);
 
 /// A row is still when two looks this far apart saw the same.
 const STILL: Duration = Duration::from_secs(1);

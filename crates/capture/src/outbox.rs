@@ -16,7 +16,7 @@ use crate::tail::Tail;
 use crate::trouble::SpoolTrouble;
 
 /// What waits in memory before the spool is used.
-const MEMORY: usize = 8 * 1024 * 1024;
+const MEMORY: usize = 4 * 1024 * 1024;
 
 /// Batches read back from the disk at once: while they are read, fewer are on their way than usual.
 const READ_BACK: u64 = 8;

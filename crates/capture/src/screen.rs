@@ -78,7 +78,7 @@ pub struct Screen {
 #[derive(Debug)]
 enum Shape {
     Line(Editor),
-    Window(Window),
+    Window(Box<Window>),
 }
 
 impl Screen {
@@ -89,7 +89,11 @@ impl Screen {
 
     /// For a pseudo-terminal of this size; a size below 1 × 2 counts as that.
     pub fn pty(rows: u16, columns: u16) -> Self {
-        Self::shaped(Shape::Window(Window::new(rows.into(), columns.into(), SCAN_LIMIT)))
+        Self::shaped(Shape::Window(Box::new(Window::new(
+            rows.into(),
+            columns.into(),
+            SCAN_LIMIT,
+        ))))
     }
 
     fn shaped(shape: Shape) -> Self {
@@ -135,7 +139,7 @@ impl Screen {
         match &mut self.shape {
             Shape::Line(editor) => self.ansi.push(bytes, editor),
             Shape::Window(window) => {
-                self.ansi.push(bytes, window);
+                self.ansi.push(bytes, window.as_mut());
                 drain(window, &mut |line| emit(Piece::Line(line)));
             }
         }
@@ -167,8 +171,8 @@ impl Screen {
                 self.end_line(emit);
             }
             Shape::Window(window) => {
-                self.ansi.push(bytes, window);
-                self.ansi.end_line(window);
+                self.ansi.push(bytes, window.as_mut());
+                self.ansi.end_line(window.as_mut());
                 window.newline();
                 drain(window, emit);
             }
@@ -278,7 +282,7 @@ impl Screen {
                 }
             }
             Shape::Window(window) => {
-                self.ansi.end_line(window);
+                self.ansi.end_line(window.as_mut());
                 window.finish();
                 drain(window, emit);
             }

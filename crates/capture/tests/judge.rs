@@ -300,8 +300,11 @@ fn no_dress_of_a_line_lets_a_secret_through() {
     none(&failures);
 }
 
+/// Bytes that do something to a line whose secret begins at a column.
+type Harm = fn(usize) -> String;
+
 /// What is done to a line once it is there, so that the beginning of its secret goes and the end stays.
-const HARMS: &[(&str, fn(usize) -> String)] = &[
+const HARMS: &[(&str, Harm)] = &[
     ("written over", |start| format!("\r{}", "x".repeat(start + 3))),
     ("written over in steps", |start| {
         (1..=start + 3).map(|end| format!("\r{}", "-".repeat(end))).collect()

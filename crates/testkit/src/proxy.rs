@@ -3,7 +3,8 @@
 
 mod resp;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -46,6 +47,8 @@ struct Shared {
     /// Harm that was done: how often, and the bytes that were sent and not answered when it was done last.
     done: watch::Sender<(u64, usize)>,
     holding: watch::Sender<bool>,
+    /// Marked commands that came before, word for word: their sender gave up waiting.
+    repeated: watch::Sender<u64>,
     state: Mutex<State>,
 }
 
@@ -62,6 +65,8 @@ struct State {
     /// Bytes of marked commands that are not answered.
     in_flight: usize,
     connections: u64,
+    /// Marked commands since harm was planned last, by their hash.
+    seen: HashSet<u64>,
 }
 
 impl Shared {
@@ -101,6 +106,7 @@ impl Proxy {
             cuts: watch::Sender::new(0),
             done: watch::Sender::new((0, 0)),
             holding: watch::Sender::new(false),
+            repeated: watch::Sender::new(0),
             state: Mutex::new(State {
                 target,
                 harm: None,
@@ -109,6 +115,7 @@ impl Proxy {
                 passed: 0,
                 in_flight: 0,
                 connections: 0,
+                seen: HashSet::new(),
             }),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
@@ -142,7 +149,9 @@ impl Proxy {
     /// The next marked command but `skip` is harmed like this.
     pub fn harm(&self, skip: usize, harm: Harm) {
         self.shared.holding.send_replace(harm == Harm::Hold);
-        self.shared.state().harm = Some((skip, harm));
+        let mut state = self.shared.state();
+        state.harm = Some((skip, harm));
+        state.seen.clear();
     }
 
     /// Nothing is planned any more, and what was held goes on.
@@ -154,6 +163,12 @@ impl Proxy {
     /// How much harm was done so far, and how many bytes of marked commands were on their way, unanswered, the last time.
     pub fn harmed(&self) -> watch::Receiver<(u64, usize)> {
         self.shared.done.subscribe()
+    }
+
+    /// How often a marked command came again, word for word, since harm was planned: whoever sent it waits no longer for
+    /// the answer to the first.
+    pub fn repeated(&self) -> watch::Receiver<u64> {
+        self.shared.repeated.subscribe()
     }
 
     /// Bytes of marked commands that came from a client and whose answers it does not have.
@@ -169,7 +184,14 @@ impl Proxy {
         state.passed = 0;
     }
 
-    /// Bytes that passed since the first marked command after [`cut_after`](Self::cut_after).
+    /// Counts bytes from now on, in both directions and over all connections; cuts the one they pass on when that many did.
+    pub fn cut_after_all(&self, bytes: Option<u64>) {
+        self.cut_after(bytes);
+        self.shared.state().counting = true;
+    }
+
+    /// Bytes that passed since counting began after [`cut_after`](Self::cut_after) or
+    /// [`cut_after_all`](Self::cut_after_all).
     pub fn passed(&self) -> u64 {
         self.shared.state().passed
     }
@@ -269,6 +291,11 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, asking: &Aski
                 if marked {
                     state.in_flight += length;
                     state.counting = true;
+                    let mut hasher = DefaultHasher::new();
+                    command.hash(&mut hasher);
+                    if !state.seen.insert(hasher.finish()) {
+                        shared.repeated.send_modify(|times| *times += 1);
+                    }
                 }
                 match &mut state.harm {
                     Some((0, _)) if marked => state.harm.take().map(|(_, harm)| harm),

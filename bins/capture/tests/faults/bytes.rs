@@ -1,71 +1,87 @@
-//! A cut after every single byte of a short exchange.
+//! A cut after every single byte of a short exchange, from the first byte of its first connection to the last answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use capture::{Capture, CaptureOptions};
-use log_model::{Seq, Source, Span};
+use capture::{Capture, CaptureOptions, StoreSource};
+use log_model::{LogEvent, Outcome, Seq, Source, Span};
 use redact::Redactor;
-use stream_store::LogStore;
+use stream_store::{Ending, LogStore, RedisStore};
 use testkit::proxy::Proxy;
 
 use crate::oracle;
 use crate::world::{LIMIT, MARK, World, job, owner, soon};
 
-/// The first batch and its answer are less than this; what follows (another batch, confirming, leaving) is like it or
-/// carries no line.
-const APPENDS: u64 = 320;
+/// Exchanges under way at once: most of their time is waiting for the next attempt.
+const AT_ONCE: u64 = 48;
 
-/// Two batches, the second once the first was answered; with a cut after so many bytes from the first one on.
-async fn exchange(world: &World, proxy: &Proxy, store: &Arc<dyn LogStore>, name: &str, cut_after: Option<u64>) {
-    proxy.cut_after(cut_after);
+/// A capture connects, opens its job, joins, appends a line, ends the job and leaves; its connection is cut after so many
+/// bytes. Afterwards the log is as if it had not been.
+async fn exchange(
+    world: &World,
+    proxy: &Proxy,
+    redactor: &Redactor,
+    reader: &dyn LogStore,
+    name: &str,
+    cut_after: Option<u64>,
+) {
+    proxy.cut_after_all(cut_after);
     let job = job(name);
     let mut options = CaptureOptions::new(job.clone());
     options.owner = Some(owner());
     options.spool_dir = world.place("spool");
     options.flush_timeout = LIMIT;
-    let redactor = Redactor::builder().build().expect("the rules are sound");
-    let capture = Capture::start(Arc::clone(store), redactor, options);
-    for number in 1..=2 {
-        let line = format!("{MARK}{number} of a short exchange\n");
-        capture.write(Source::Stdout, line.as_bytes()).await;
-    }
-    let report = soon("the end", capture.finish(None)).await;
-    assert!(report.delivered, "{report:?}");
-    let head = store.job(&job).await.expect("it answers").expect("it is known").head;
+    let url = format!("redis://{}", proxy.address());
+    let source = StoreSource::connecting(move || {
+        let url = url.parse().expect("it is an address");
+        async move { Ok(Arc::new(RedisStore::connect(&url).await?) as Arc<dyn LogStore>) }
+    });
+    let capture = Capture::start(source, redactor.clone(), options);
+    let line = format!("{MARK}1 of a short exchange\n");
+    capture.write(Source::Stdout, line.as_bytes()).await;
+    let ending = Ending {
+        outcome: Outcome::Succeeded,
+        exit_code: Some(0),
+    };
+    let report = soon("the end", capture.finish(Some(ending))).await;
+    assert!(report.delivered, "cut after {cut_after:?}: {report:?}");
+    let head = reader.job(&job).await.expect("it answers").expect("it is known").head;
     let span = Span::after(Seq::ZERO, head).expect("there are lines");
-    let entries = store.read(&job, span).await.expect("it answers");
-    assert_eq!(oracle::check(&entries, 2), 0);
-    assert_eq!(entries.len(), 2, "cut after {cut_after:?}: {entries:?}");
+    let entries = reader.read(&job, span).await.expect("it answers");
+    assert_eq!(oracle::check(&entries, 1), 0);
+    let ends = entries.last().map(|entry| &entry.recorded.event);
+    assert!(
+        entries.len() == 2 && matches!(ends, Some(LogEvent::Ended { .. })),
+        "cut after {cut_after:?}: {entries:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_after_any_byte_of_an_exchange_loses_and_doubles_nothing() {
     let world = World::new().await;
-    // Each cut costs a new connection and a pause: some go on at once, each through a proxy of its own.
-    let shares = 64;
+    let redactor = Redactor::builder().build().expect("the rules are sound");
+    let reader = world.store().await;
     let bytes = {
-        let store = world.store().await;
+        let proxy = world.another_proxy().await;
         // The first one teaches the server its scripts.
-        exchange(&world, &world.proxy, &store, "first-0000", None).await;
-        let store = world.store().await;
-        exchange(&world, &world.proxy, &store, "whole-0000", None).await;
-        world.proxy.passed()
-    };
-    assert!(bytes > APPENDS, "an exchange is longer than its appends: {bytes}");
-    let share = |at: u64| {
-        let world = &world;
-        async move {
-            let proxy = world.another_proxy().await;
-            let mut cuts = 0;
-            for cut_after in (at..APPENDS).step_by(shares) {
-                // A client that lost a connection before waits longer for the next one.
-                let store = world.store_behind(&proxy).await;
-                let name = format!("share-{cut_after:04}");
-                exchange(world, &proxy, &store, &name, Some(cut_after)).await;
-                cuts += 1;
-            }
-            assert_eq!(proxy.harmed().borrow().0, cuts, "every cut took effect");
+        for name in ["first-00000", "whole-00000"] {
+            exchange(&world, &proxy, &redactor, reader.as_ref(), name, None).await;
         }
+        proxy.passed()
     };
-    futures::future::join_all((0..shares as u64).map(share)).await;
+    let (next, cuts) = (AtomicU64::new(0), AtomicU64::new(0));
+    let share = |_| async {
+        let proxy = world.another_proxy().await;
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            if at >= bytes {
+                break;
+            }
+            let name = format!("share-{at:05}");
+            exchange(&world, &proxy, &redactor, reader.as_ref(), &name, Some(at)).await;
+        }
+        cuts.fetch_add(proxy.harmed().borrow().0, Ordering::Relaxed);
+    };
+    futures::future::join_all((0..AT_ONCE).map(share)).await;
+    assert_eq!(cuts.into_inner(), bytes, "every cut took effect");
 }

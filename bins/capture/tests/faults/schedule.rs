@@ -150,14 +150,17 @@ async fn suffer(fault: Fault, world: &mut World, writing: &mut Writing, dice: &m
         }
         _ => {}
     }
+    let repeated = *world.proxy.repeated().borrow();
     world.proxy.harm(skip, harm);
     let bytes = writing.until_harmed(world, before).await;
     match fault {
         Fault::Restart => world.restart(),
         Fault::RestartEmpty => world.restart_empty(),
         Fault::StallPastTimeOut => {
-            // The client's patience with a command is 5 s; it sends again, and is answered.
-            tokio::time::sleep(Duration::from_millis(5_500)).await;
+            // The client has patience with a command for some seconds; then it sends it again, and is answered.
+            let mut again = world.proxy.repeated();
+            let came = soon("the command, again", again.wait_for(|times| *times > repeated)).await;
+            came.expect("the proxy is there");
         }
         _ => {}
     }

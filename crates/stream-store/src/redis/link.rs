@@ -37,6 +37,10 @@ const LINE: usize = 8192;
 /// How many wake-ups wait to be taken; when more come, followers look for themselves.
 const WAKES: usize = 16384;
 
+/// How many notices of the library's own wait to be taken on a connection without subscriptions. Room for all of them is
+/// made at once, of every kind: as many as wake-ups would take 12 MiB of memory for each connection.
+const NOTICES: usize = 64;
+
 /// A client that goes on reconnecting for ever, and ends when it is dropped.
 pub(super) struct Link {
     client: Client,
@@ -98,11 +102,11 @@ impl Settings {
         }
     }
 
-    fn performance() -> PerformanceConfig {
+    fn performance(notices: usize) -> PerformanceConfig {
         // Without a limit a server that stalls would be waited for without end.
         PerformanceConfig {
             default_command_timeout: COMMAND,
-            broadcast_channel_capacity: WAKES,
+            broadcast_channel_capacity: notices,
             ..PerformanceConfig::default()
         }
     }
@@ -129,19 +133,19 @@ impl Settings {
         policy
     }
 
-    fn client(&self, version: RespVersion) -> Client {
-        let (performance, connection, policy) = (Self::performance(), Self::connection(), Self::policy());
+    fn client(&self, version: RespVersion, notices: usize) -> Client {
+        let (performance, connection, policy) = (Self::performance(notices), Self::connection(), Self::policy());
         Client::new(self.config(version), Some(performance), Some(connection), Some(policy))
     }
 
     /// A further connection, which is not waited for.
     pub(super) fn link(&self) -> Link {
-        Link::start(self.client(RespVersion::RESP2), self.is_clustered())
+        Link::start(self.client(RespVersion::RESP2, NOTICES), self.is_clustered())
     }
 
     /// A connection for subscriptions, in RESP3, which lets it answer commands beside them.
     pub(super) fn subscriber(&self) -> Link {
-        Link::start(self.client(RespVersion::RESP3), self.is_clustered())
+        Link::start(self.client(RespVersion::RESP3, WAKES), self.is_clustered())
     }
 
     /// The main connection: waited for, so that a wrong password is told at once, but not for long.
@@ -149,7 +153,7 @@ impl Settings {
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) when the server refuses what the URL says. A server that cannot be reached is no error.
     pub(super) async fn connect(&self) -> Result<Link> {
-        let client = self.client(RespVersion::RESP2);
+        let client = self.client(RespVersion::RESP2, NOTICES);
         let (mut errors, waiting) = (client.error_rx(), client.clone());
         let link = Link::start(client, self.is_clustered());
         let met = timeout(FIRST, async {

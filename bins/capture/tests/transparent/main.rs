@@ -1,5 +1,7 @@
 //! A command behaves with us as it does without us: each is run bare and through the program, and compared.
 
+mod odd;
+
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
