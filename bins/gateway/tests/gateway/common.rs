@@ -19,8 +19,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use log_model::{JobId, LogEntry, Outcome, Owner, Recorded, Seq, Span, Timestamp, WriterId};
 use sse_codec::Decoder;
 use stream_store::{
-    Appended, Batch, Change, Claim, Ended, Ending, JobPage, JobRecord, Known, ListCursor, LogStore, Result,
-    Silence, SqliteStore, State, Writer,
+    Appended, Batch, Change, Claim, Ended, Ending, JobPage, JobRecord, Known, ListCursor, LogStore, Result, Silence,
+    SqliteStore, State, Writer,
 };
 use tailwater_gateway::{App, ClerkGatekeeper, Gatekeeper, Origins, Parts, Settings};
 use tempfile::TempDir;

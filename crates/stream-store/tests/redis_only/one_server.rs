@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use log_model::{LogEvent, Outcome, Phase, Recorded, Seq, StageState};
 use stream_store::{Appended, Batch, Change, Ended, Ending, Error, LogStore, RedisStore, StoreUrl, Writer};
+use testkit::proxy::{Harm, Proxy};
 use testkit::redis::{RedisServer, Sentinels, ValkeyServer};
 use tokio::time::timeout;
 
@@ -336,6 +337,30 @@ async fn only_what_the_replica_has_is_confirmed() {
     });
     confirmed.await.expect("a replica that goes on catches up");
     assert_eq!(head().await, 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_wrote_nothing_confirms_nothing() {
+    let primary = RedisServer::start();
+    let replica = RedisServer::options().replica_of(&primary).start();
+    primary.wait_for_replicas(1);
+    let to = ([127, 0, 0, 1], primary.port()).into();
+    let proxy = Proxy::marking(to, b"EVALSHA").await;
+    let store = connect(&format!("redis://{}?replicas=1", proxy.address())).await;
+    let (job, writer) = joined(&store, "cut").await;
+    store.append(&job, &batch(&writer, 1, &["one"])).await.expect("landed");
+    assert!(store.confirm(&job, &writer.id, 1).await.expect("asked"));
+    replica.pause();
+    store.append(&job, &batch(&writer, 2, &["two"])).await.expect("landed");
+    // Cut between the write that WAIT is to speak for and WAIT: on a new connection it would say yes at once.
+    for round in 1..=5 {
+        proxy.harm(0, Harm::CutAfterAnswer);
+        let confirmed = store.confirm(&job, &writer.id, 2).await;
+        assert!(!matches!(confirmed, Ok(true)), "the replica is stopped, round {round}");
+        persist("a connection", async || store.ping().await).await;
+    }
+    let confirmed = store.job(&job).await.expect("answered").expect("there").confirmed;
+    assert_eq!(confirmed.get(), 1);
 }
 
 #[tokio::test]
