@@ -25,8 +25,6 @@ pub enum Harm {
     CutBeforeAnswer,
     /// Half of the answer comes through, then the connection is cut.
     CutInAnswer,
-    /// The answer comes through, then the connection is cut.
-    CutAfterAnswer,
     /// The answer comes this much later.
     Stall(Duration),
     /// No answer comes until [`Proxy::release`], or until the connection is gone.
@@ -309,7 +307,6 @@ impl Asking {
         let harm = self.asked().front().and_then(|asked| asked.harm);
         match harm {
             Some(Harm::CutBeforeAnswer) => return cut(to, &[], shared).await,
-            Some(Harm::CutAfterAnswer) => return cut(to, answer, shared).await,
             Some(Harm::CutInAnswer) => return cut(to, &answer[..answer.len() / 2], shared).await,
             Some(Harm::Stall(time)) => {
                 shared.did_harm();

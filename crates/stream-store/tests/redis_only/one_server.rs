@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use log_model::{LogEvent, Outcome, Phase, Recorded, Seq, StageState};
 use stream_store::{Appended, Batch, Change, Ended, Ending, Error, LogStore, RedisStore, StoreUrl, Writer};
-use testkit::proxy::{Harm, Proxy};
 use testkit::redis::{RedisServer, Sentinels, ValkeyServer};
 use tokio::time::timeout;
 
@@ -340,30 +339,6 @@ async fn only_what_the_replica_has_is_confirmed() {
 }
 
 #[tokio::test]
-async fn a_connection_that_wrote_nothing_confirms_nothing() {
-    let primary = RedisServer::start();
-    let replica = RedisServer::options().replica_of(&primary).start();
-    primary.wait_for_replicas(1);
-    let to = ([127, 0, 0, 1], primary.port()).into();
-    let proxy = Proxy::marking(to, b"EVALSHA").await;
-    let store = connect(&format!("redis://{}?replicas=1", proxy.address())).await;
-    let (job, writer) = joined(&store, "cut").await;
-    store.append(&job, &batch(&writer, 1, &["one"])).await.expect("landed");
-    assert!(store.confirm(&job, &writer.id, 1).await.expect("asked"));
-    replica.pause();
-    store.append(&job, &batch(&writer, 2, &["two"])).await.expect("landed");
-    // Cut between the write that WAIT is to speak for and WAIT: on a new connection it would say yes at once.
-    for round in 1..=5 {
-        proxy.harm(0, Harm::CutAfterAnswer);
-        let confirmed = store.confirm(&job, &writer.id, 2).await;
-        assert!(!matches!(confirmed, Ok(true)), "the replica is stopped, round {round}");
-        persist("a connection", async || store.ping().await).await;
-    }
-    let confirmed = store.job(&job).await.expect("answered").expect("there").confirmed;
-    assert_eq!(confirmed.get(), 1);
-}
-
-#[tokio::test]
 async fn replicas_that_are_asked_for_and_missing_confirm_nothing() {
     let server = RedisServer::start();
     let store = connect(&format!("{}?replicas=1", server.url())).await;
@@ -571,7 +546,14 @@ async fn a_dropped_store_leaves_no_connection() {
         assert_eq!(hear_lines(&mut follower, 1).await, ["one"]);
         store.confirm(&job, &writer.id, 1).await.expect("asked");
         let connections = || server.command(&["CLIENT", "LIST"]).text().lines().count();
-        assert_eq!(connections(), 4, "with the one that asks");
+        // One each for commands, wake-ups and confirming, and the one that asks; the line may come before a wake-up could.
+        timeout(LONG, async {
+            while connections() < 4 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .expect("every connection is made");
         drop((store, follower));
         timeout(LONG, async {
             while connections() > 1 {
