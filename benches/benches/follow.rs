@@ -2,7 +2,7 @@
 //!
 //! One writer's connection appends 5,000 single lines a second to jobs taken in turn by a fixed stride; one other store follows
 //! every job. The time runs from just before the append is sent to when the follower has the entry. Redis' CPU is what its
-//! process used over the same seconds. What a sweep's question costs, which of the jobs are due, is told beside. Starts its own `redis-server`. `cargo bench -p tailwater-benches --bench follow`.
+//! process used over the same seconds. Starts its own `redis-server`. `cargo bench -p tailwater-benches --bench follow`.
 
 #![expect(clippy::disallowed_methods, reason = "made-up lines")]
 
@@ -95,15 +95,6 @@ async fn measure(jobs: usize) {
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
 
-    let asked = Instant::now();
-    let due = following
-        .due(Timestamp::from_millis(0), None, 100)
-        .await
-        .expect("answered")
-        .jobs
-        .len();
-    let looked = asked.elapsed();
-
     let before = server_cpu(&server);
     tokio::time::sleep(Duration::from_secs(LASTS)).await;
     let idle = server_cpu(&server) - before;
@@ -159,10 +150,6 @@ async fn measure(jobs: usize) {
         used.as_secs_f64() * 1000.0 / LASTS as f64,
         idle.as_secs_f64() * 1000.0 / LASTS as f64,
         (RATE * LASTS) as usize - times.len(),
-    );
-    println!(
-        "        asking which of them are due ({due}) took {:.1} ms",
-        looked.as_secs_f64() * 1000.0
     );
 }
 

@@ -213,3 +213,19 @@ fn a_mistake_names_the_setting_and_repeats_no_secret() {
     assert_ends(&output, 2);
     assert!(said.contains("--archive") && !said.contains("hush"), "{said}");
 }
+
+#[test]
+fn a_store_that_may_lose_lines_is_named_at_start() {
+    let server = testkit::redis::RedisServer::options()
+        .set("maxmemory-policy", "allkeys-lru")
+        .start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let archive = format!("file://{}", dir.path().join("archive").display());
+    let store = [("TAILWATER_STORE", server.url())];
+    let output = run(dir.path(), &archive, &store, &[]);
+    assert_ends(&output, 0);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    for part in ["evicts keys", "allkeys-lru", "keeps nothing on disk"] {
+        assert!(said.contains(part), "{said}");
+    }
+}

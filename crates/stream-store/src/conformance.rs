@@ -153,6 +153,7 @@ macro_rules! conformance_tests {
             coming_back_again_adds_nothing
             whoever_knows_of_higher_places_raises_them_again
             a_job_opened_anew_is_the_one_its_writer_knew
+            what_somebody_new_wrote_first_stays_and_later_places_are_above_all
             in_a_store_that_remembers_coming_back_is_joining
             coming_back_is_refused_as_joining_is
             a_follower_hears_what_a_rebuilt_job_takes_back

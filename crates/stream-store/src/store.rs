@@ -212,7 +212,8 @@ pub trait LogStore: Debug + Send + Sync + 'static {
     /// Asking again changes nothing but the fence.
     ///
     /// Not promised: that a place is not given twice when somebody else opens and writes to the forgotten job before
-    /// any of its writers is back.
+    /// any of its writers is back. What they wrote keeps its places and the record its new opening time; what is appended
+    /// from then on stands above everything that either was told of.
     ///
     /// # Errors
     /// [`Error::OtherOwner`], [`Error::Ended`], [`Error::Erased`], and [`Error::Full`] when there is no room for a record.

@@ -268,102 +268,114 @@ async fn pass(mut client: TcpStream, target: SocketAddr, shared: Arc<Shared>) {
     };
     // Whichever side is over first takes the other with it.
     tokio::select! {
-        _ = requests(from_client, to_server, &asking) => {}
-        _ = answers(from_server, to_client, &asking) => {}
+        _ = pump(Way::There, from_client, to_server, &asking) => {}
+        _ = pump(Way::Back, from_server, to_client, &asking) => {}
     }
 }
 
 /// Over: the other side is gone, or harm was done.
 struct Over;
 
-async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, asking: &Asking) -> Result<(), Over> {
-    let shared = &asking.shared;
+/// Which way bytes go.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    There,
+    Back,
+}
+
+/// Passes on one value after the other, each once it is all there.
+async fn pump(way: Way, mut from: OwnedReadHalf, mut to: OwnedWriteHalf, asking: &Asking) -> Result<(), Over> {
     let mut held = Vec::new();
     loop {
         if from.read_buf(&mut held).await.unwrap_or(0) == 0 {
             return Err(Over);
         }
         while let Some(length) = resp::whole(&held) {
-            let command: Vec<u8> = held.drain(..length).collect();
-            let marked = command.windows(shared.mark.len()).any(|part| part == shared.mark);
-            let harm = {
-                let mut state = shared.state();
-                if marked {
-                    state.in_flight += length;
-                    state.counting = true;
-                    let mut hasher = DefaultHasher::new();
-                    command.hash(&mut hasher);
-                    if !state.seen.insert(hasher.finish()) {
-                        shared.repeated.send_modify(|times| *times += 1);
-                    }
-                }
-                match &mut state.harm {
-                    Some((0, _)) if marked => state.harm.take().map(|(_, harm)| harm),
-                    Some((skip, _)) if marked => {
-                        *skip -= 1;
-                        None
-                    }
-                    _ => None,
-                }
-            };
-            let bytes = if marked { length } else { 0 };
-            asking.asked().push_back(Asked { bytes, harm });
-            match harm {
-                Some(Harm::CutBeforeRequest) => {
-                    shared.did_harm();
-                    return Err(Over);
-                }
-                Some(Harm::CutInRequest) => {
-                    send(&mut to, &command[..length / 2], shared).await?;
-                    shared.did_harm();
-                    return Err(Over);
-                }
-                // Whoever does harm to the server itself waits for this.
-                Some(Harm::Hold) => {
-                    send(&mut to, &command, shared).await?;
-                    shared.did_harm();
-                }
-                _ => send(&mut to, &command, shared).await?,
+            let value: Vec<u8> = held.drain(..length).collect();
+            match way {
+                Way::There => asking.request(&value, &mut to).await?,
+                Way::Back => asking.answer(&value, &mut to).await?,
             }
         }
     }
 }
 
-async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, asking: &Asking) -> Result<(), Over> {
-    let shared = &asking.shared;
-    let mut held = Vec::new();
-    loop {
-        if from.read_buf(&mut held).await.unwrap_or(0) == 0 {
-            return Err(Over);
-        }
-        while let Some(length) = resp::whole(&held) {
-            let answer: Vec<u8> = held.drain(..length).collect();
-            // What is pushed answers nothing.
-            let pushed = answer.first() == Some(&b'>');
-            let harm = asking.asked().front().filter(|_| !pushed).and_then(|asked| asked.harm);
-            match harm {
-                Some(Harm::CutBeforeAnswer) => {
-                    shared.did_harm();
-                    return Err(Over);
-                }
-                Some(Harm::CutInAnswer) => {
-                    send(&mut to, &answer[..length / 2], shared).await?;
-                    shared.did_harm();
-                    return Err(Over);
-                }
-                Some(Harm::Stall(time)) => {
-                    shared.did_harm();
-                    tokio::time::sleep(time).await;
-                }
-                Some(Harm::Hold) => drop(shared.holding.subscribe().wait_for(|holding| !holding).await),
-                _ => {}
+impl Asking {
+    async fn request(&self, command: &[u8], to: &mut OwnedWriteHalf) -> Result<(), Over> {
+        let shared = &self.shared;
+        let marked = command.windows(shared.mark.len()).any(|part| part == shared.mark);
+        let bytes = if marked { command.len() } else { 0 };
+        let harm = if marked {
+            let mut state = shared.state();
+            let mut hasher = DefaultHasher::new();
+            command.hash(&mut hasher);
+            if !state.seen.insert(hasher.finish()) {
+                shared.repeated.send_modify(|times| *times += 1);
             }
-            send(&mut to, &answer, shared).await?;
-            if !pushed && let Some(asked) = asking.asked().pop_front() {
-                shared.state().in_flight -= asked.bytes;
+            state.meets(bytes)
+        } else {
+            None
+        };
+        self.asked().push_back(Asked { bytes, harm });
+        match harm {
+            Some(Harm::CutBeforeRequest) => cut(to, &[], shared).await,
+            Some(Harm::CutInRequest) => cut(to, &command[..command.len() / 2], shared).await,
+            // Whoever does harm to the server itself waits for this.
+            Some(Harm::Hold) => {
+                send(to, command, shared).await?;
+                shared.did_harm();
+                Ok(())
             }
+            _ => send(to, command, shared).await,
         }
     }
+
+    async fn answer(&self, answer: &[u8], to: &mut OwnedWriteHalf) -> Result<(), Over> {
+        let shared = &self.shared;
+        // What is pushed answers nothing.
+        if answer.first() == Some(&b'>') {
+            return send(to, answer, shared).await;
+        }
+        let harm = self.asked().front().and_then(|asked| asked.harm);
+        match harm {
+            Some(Harm::CutBeforeAnswer) => return cut(to, &[], shared).await,
+            Some(Harm::CutInAnswer) => return cut(to, &answer[..answer.len() / 2], shared).await,
+            Some(Harm::Stall(time)) => {
+                shared.did_harm();
+                tokio::time::sleep(time).await;
+            }
+            Some(Harm::Hold) => drop(shared.holding.subscribe().wait_for(|holding| !holding).await),
+            _ => {}
+        }
+        send(to, answer, shared).await?;
+        if let Some(asked) = self.asked().pop_front() {
+            shared.state().in_flight -= asked.bytes;
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// A marked command of so many bytes comes by: the harm that is planned for it.
+    fn meets(&mut self, bytes: usize) -> Option<Harm> {
+        self.in_flight += bytes;
+        self.counting = true;
+        let (skip, harm) = self.harm.as_mut()?;
+        if *skip > 0 {
+            *skip -= 1;
+            return None;
+        }
+        let harm = *harm;
+        self.harm = None;
+        Some(harm)
+    }
+}
+
+/// Lets a part through and no more.
+async fn cut(to: &mut OwnedWriteHalf, part: &[u8], shared: &Shared) -> Result<(), Over> {
+    send(to, part, shared).await?;
+    shared.did_harm();
+    Err(Over)
 }
 
 /// Passes bytes on, as far as a cut lets them.

@@ -175,3 +175,19 @@ fn what_is_not_clerks_public_key_is_said_calmly_and_never_repeated() {
         assert!(!said.contains(nowhere), "{said}");
     }
 }
+
+#[test]
+fn a_store_that_may_lose_lines_is_named_at_start() {
+    let server = testkit::redis::RedisServer::options()
+        .set("maxmemory-policy", "allkeys-lru")
+        .start();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tailwater-gateway"));
+    command.args(["--store", &server.url()]).args(&NEEDED[2..]);
+    command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    let running = testkit::program::Running::start(&mut command, &folder.path().join("output"));
+    testkit::program::wait_until("both warnings", testkit::program::READY, || {
+        let said = running.output();
+        (said.contains("evicts keys") && said.contains("keeps nothing on disk")).then_some(())
+    });
+}

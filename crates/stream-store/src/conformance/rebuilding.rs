@@ -1,6 +1,6 @@
 //! A writer that comes back to a store that has forgotten some of its job, or all of it.
 
-use log_model::{Counts, Fence, GapReason, LogEvent, Owner, Phase, Timestamp};
+use log_model::{Counts, Fence, GapReason, LogEvent, Owner, Phase, Seq, Timestamp};
 
 use super::Subject;
 use super::fixtures::*;
@@ -167,6 +167,41 @@ pub async fn a_job_opened_anew_is_the_one_its_writer_knew(subject: &dyn Subject)
         numbers(&read_all(&store, &job, 2_000_000).await),
         [1_000_000, 1_000_001]
     );
+}
+
+/// The one case in which places are given twice, as far as it goes: somebody new opens the forgotten job and writes to it
+/// before any of its writers is back. Nothing of either is lost, no place is given twice from the first return on, and
+/// that lines are missing is said. Nor does it take the old job's opening time, by which the archive tells them apart.
+pub async fn what_somebody_new_wrote_first_stays_and_later_places_are_above_all(subject: &dyn Subject) {
+    let store = subject.store();
+    for (new_lines, next) in [(3, 1_000_000), (70, 71)] {
+        let (job, mut new) = written(&store, new_lines).await;
+        let opened = record(&store, &job).await.opened;
+        let mut following = store.follow(&job, Seq::ZERO);
+        assert_eq!(hear_through(&mut following, new_lines).await.len() as u64, new_lines);
+        let mut old = store
+            .rejoin(&job, &slot("old"), &known(ana(), 60, 41, 7), now())
+            .await
+            .expect("joined");
+        write(&store, &job, &mut old, 1).await;
+        write(&store, &job, &mut new, 1).await;
+        let held = read_all(&store, &job, 2_000_000).await;
+        let expected: Vec<_> = (1..=new_lines).chain(next..next + 3).collect();
+        assert_eq!(numbers(&held), expected);
+        let reason = GapReason::StoreLost;
+        let gap = LogEvent::Gap {
+            lines: None,
+            span: None,
+            reason,
+        };
+        assert_eq!(held[new_lines as usize].recorded.event, gap);
+        assert_eq!(record(&store, &job).await.opened, opened);
+        // Whoever follows has every line that is there, and is told to forget none.
+        assert_eq!(
+            numbers(&hear_through(&mut following, next + 2).await),
+            expected[new_lines as usize..]
+        );
+    }
 }
 
 /// Nothing is rebuilt that is there.

@@ -66,3 +66,23 @@ async fn a_job_goes_on_after_its_node_was_away() {
         .expect("readable");
     assert_eq!(texts(&held), ["one", "two"]);
 }
+
+#[tokio::test]
+async fn each_node_that_may_lose_lines_is_named() {
+    let mut cluster = RedisCluster::start_with(RedisServer::options().append_only());
+    let store = connect(&cluster.url()).await;
+    assert_eq!(store.warnings().await.expect("answered"), [""; 0]);
+    let evicting = &cluster.nodes()[1];
+    evicting.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    let forgetful = &cluster.nodes()[2];
+    forgetful.command(&["CONFIG", "SET", "appendonly", "no"]);
+    let ports = [1, 2].map(|node| cluster.nodes()[node].port().to_string());
+    let warnings = store.warnings().await.expect("answered");
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    for (port, part) in ports.iter().zip(["evicts keys", "keeps nothing on disk"]) {
+        let named = warnings
+            .iter()
+            .filter(|warning| warning.contains(port) && warning.contains(part));
+        assert_eq!(named.count(), 1, "{warnings:?}");
+    }
+}

@@ -33,7 +33,7 @@ use self::view::View;
 use super::common::{LONG, connect};
 
 /// Behaviours that say nothing through a fail-over, with the reason.
-const LEFT_OUT: [(&str, &str); 7] = [
+const LEFT_OUT: [(&str, &str); 8] = [
     (
         "a_job_with_one_living_writer_is_not_silent",
         "it measures a lease of two seconds, and a fail-over takes longer",
@@ -46,6 +46,10 @@ const LEFT_OUT: [(&str, &str); 7] = [
     ("coming_back_again_adds_nothing", FORGOTTEN),
     ("whoever_knows_of_higher_places_raises_them_again", FORGOTTEN),
     ("a_job_opened_anew_is_the_one_its_writer_knew", FORGOTTEN),
+    (
+        "what_somebody_new_wrote_first_stays_and_later_places_are_above_all",
+        FORGOTTEN,
+    ),
     ("a_follower_hears_what_a_rebuilt_job_takes_back", FORGOTTEN),
 ];
 
