@@ -62,7 +62,11 @@ impl Screen {
 
     /// For a pseudo-terminal of this size; a size below 1 × 2 counts as that.
     pub fn pty(rows: u16, columns: u16) -> Self {
-        Self::shaped(Shape::Window(Box::new(Window::new(rows.into(), columns.into(), SCAN_LIMIT))))
+        Self::shaped(Shape::Window(Box::new(Window::new(
+            rows.into(),
+            columns.into(),
+            SCAN_LIMIT,
+        ))))
     }
 
     fn shaped(shape: Shape) -> Self {
