@@ -195,7 +195,8 @@ fn is_host(text: &[u8], sure: bool) -> bool {
         return false;
     }
     let port = text.get(length) == Some(&b':') && text.get(length + 1).is_some_and(u8::is_ascii_digit);
-    !sure || port || host.contains(&b'.')
+    let several = text.get(length) == Some(&b',');
+    !sure || port || several || host.contains(&b'.')
 }
 
 /// A user's place that holds a token: long, with letters and digits.

@@ -498,6 +498,7 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("key content", Kind::Among(11)),
     ("session cookie", Kind::Among(14)),
     ("&psd=", Kind::Parameter(5)),
+    ("&psw=", Kind::Parameter(5)),
     ("tcp(", Kind::Repository(4)),
     ("=//", Kind::Repository(3)),
     ("connecting to ", Kind::AtHost),
@@ -505,6 +506,16 @@ pub(crate) const KEYWORDS: &[(&str, Kind)] = &[
     ("ab -n", Kind::User("-A")),
     ("ab -c", Kind::User("-A")),
     (" unlock ", Kind::Among(8)),
+    ("wallet(", Kind::Worded(7)),
+    ("keytoaccount(", Kind::Worded(13)),
+    ("accounts: [\"", Kind::Worded(11)),
+    ("--value=", Kind::Flagged(8)),
+    ("superuser ", Kind::Among(10)),
+    ("setpw ", Kind::Among(6)),
+    ("add-user ", Kind::Among(9)),
+    ("configure(", Kind::Called(10)),
+    (".begin(", Kind::Called(7)),
+    ("webservice(", Kind::Called(11)),
     ("signwith(", Kind::Called(9)),
     ("__construct(", Kind::Called(12)),
     ("getbytes(", Kind::Worded(9)),
@@ -627,7 +638,7 @@ pub(crate) fn find(text: &[u8], at: usize, keyword: u16, seen: &mut Seen, spans:
         Kind::Secure => return secure(text, at, spans),
         Kind::Listed(flag) => return listed(text, at, flag, spans),
         Kind::Login => {
-            if at > 0 && text[at - 1] == b' ' {
+            if at > 0 && matches!(text[at - 1], b' ' | b'+') {
                 echoed(text, at, spans);
                 login::behind_login(text, at, &mut seen.login, spans);
                 if let Some(range) = further::find(text, at + "login ".len(), Strength::Password, &mut seen.further) {

@@ -375,6 +375,17 @@ pub(crate) fn last_word(name: &[u8]) -> &[u8] {
     &name[end.saturating_sub(length)..end]
 }
 
+/// Whether a word before `key` makes it a secret: `encryption`, `api`.
+pub(crate) fn makes_a_key(word: &[u8]) -> bool {
+    let mut lower = [0; 24];
+    let Some(lower) = lower.get_mut(..word.len()) else {
+        return false;
+    };
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    listed(KEYS, lower)
+}
+
 /// Whether a name stands for user and password together.
 pub(crate) fn is_of_a_login(name: &[u8]) -> bool {
     matches!(
@@ -423,6 +434,13 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     if last == b"bypass" && before == b"protection" {
         return Some(Strength::Token);
     }
+    // `X-HA-Access`
+    if last == b"access" && words.len > 1 && words.back(words.len - 1) == Some(b"x") {
+        return Some(Strength::Token);
+    }
+    if last == b"certificate" && before == b"app" {
+        return Some(Strength::Weak);
+    }
     // `client-key-data` of a kubeconfig.
     if last == b"data" && before == b"key" && words.back(2) == Some(b"client") {
         return Some(Strength::Token);
@@ -451,6 +469,7 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         || ends("pwd") && !ends("oldpwd")
         || last == b"pw"
         || ends("authtok")
+        || last == b"dbroot"
         || last == b"cleartext"
         || last == b"text" && before == b"clear"
         || ["rootpw", "bindpw", "userpw", "adminpw", "dbpw"]

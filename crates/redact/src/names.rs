@@ -18,8 +18,8 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("passw", ""),
     ("passphrase", ""),
     ("passcode", ""),
-    ("pass", "=:\"'>] _\\,()"),
-    ("pwd", "=:\"'>] _\\,()"),
+    ("pass", "=:\"'>] _\\,()*"),
+    ("pwd", "=:\"'>] _\\,()*"),
     ("_pw", "=:\"'> \\"),
     ("secret", ""),
     ("token", ""),
@@ -33,7 +33,7 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("private_key", ""),
     ("private-key", ""),
     ("privatekey", ""),
-    ("key", "=:\"'>\\("),
+    ("key", "=:\"'>\\(*"),
     ("_key", " "),
     ("bundle_", ""),
     (" key", " :=<s"),
@@ -82,6 +82,9 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("_authentication", ""),
     ("authident", ""),
     ("csrf", "=:\"'>"),
+    ("dbroot", ""),
+    ("-access:", ""),
+    ("app_certificate", ""),
     ("auth_", ""),
     ("key-data", ""),
     ("clear-text", ""),
@@ -253,6 +256,10 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
         seen.open = Some(Open::Manifest { sure });
         return;
     }
+    // `Signature: …`, as of a transaction or a file, which anyone may read.
+    if text[start..end].eq_ignore_ascii_case(b"signature") && text[end..].starts_with(b": ") {
+        return;
+    }
     // `checksum/secret: …`: what is made of a secret to see whether it changes.
     if text[..whole].ends_with(b"checksum/") || text[..whole].ends_with(b"hash/") {
         return;
@@ -268,7 +275,10 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
         None if memchr::memmem::find(&text[start..end], b".account.key.").is_some() => (start, Some(Strength::Token)),
         None if is_query(text, start, end) => (start, Some(Strength::Weak)),
         None if dashes == 2 && text[start..end] == *b"key" => (start, Some(Strength::Weak)),
-        None => (start, seen.strength(text, start, end)),
+        None => match seen.strength(text, start, end) {
+            None if is_key_within(text, start, end) => (start, Some(Strength::Weak)),
+            strength => (start, strength),
+        },
     };
     let Some(strength) = strength else {
         if is_key_of_something(text, start, end)
@@ -454,6 +464,32 @@ fn spaced(text: &[u8], start: usize, end: usize) -> Option<(usize, Strength)> {
         .iter()
         .any(|known| text[first..start - 1].eq_ignore_ascii_case(known))
         .then_some((first, Strength::Token))
+}
+
+/// `'crypt' => ['key' => '…']`, `"username":"…","key":"…"`: a key without a word of its own, of something that has secret ones.
+fn is_key_within(text: &[u8], start: usize, end: usize) -> bool {
+    if !text[start..end].eq_ignore_ascii_case(b"key") || start < 4 {
+        return false;
+    }
+    let lead = &text[start.saturating_sub(64)..start];
+    let between = lead
+        .iter()
+        .rev()
+        .take(12)
+        .take_while(|byte| !byte.is_ascii_alphanumeric())
+        .count();
+    let lead = &lead[..lead.len() - between];
+    let word = lead
+        .iter()
+        .rev()
+        .take(24)
+        .take_while(|byte| byte.is_ascii_alphanumeric())
+        .count();
+    let outer = &lead[lead.len() - word..];
+    let joined = text[start - between..start]
+        .iter()
+        .any(|byte| matches!(byte, b':' | b'{' | b'['));
+    joined && name::makes_a_key(outer) || memchr::memmem::find(lead, b"username\"").is_some()
 }
 
 /// `OpenAI key loaded: …`, `Stripe key …`: a key of somebody's, but for those that open nothing.

@@ -145,7 +145,7 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
             .iter()
             .take_while(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
             .count();
-        let named = key > 1 && value.get(key) == Some(&b'=');
+        let named = key > 1 && matches!(value.get(key), Some(b'=' | b':'));
         return (chance::is_drawn(value) && !named).then_some(word);
     }
     let lead = text[from..word.start].trim_ascii();
@@ -158,10 +158,11 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
         .next()
         .is_some_and(|word| word.starts_with(b"-"));
     // `enable secret …`
+    let hex = lead.is_empty() && matches!(value.len(), 32 | 40 | 64) && value.iter().all(u8::is_ascii_hexdigit);
     let next = matches!(lead, b"" | b"," | b"0" | b"5" | b"7") && matches!(text[from], b' ' | b',') && value.len() >= 8;
     // Tokens are met in every log; what no sign joins to the name must be as long as they are made.
     let long = value.len() >= 28;
-    if (joined || flagged || long) && chance::is_token(value) || next && chance::is_drawn(value) {
+    if hex || (joined || flagged || long) && chance::is_token(value) || next && chance::is_drawn(value) {
         return Some(word);
     }
     // `[base64:…]`

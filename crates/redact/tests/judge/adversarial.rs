@@ -19,6 +19,9 @@ const NINTH: &str = include_str!("adversarial_ninth.txt");
 const TENTH: &str = include_str!("adversarial_tenth.txt");
 const ELEVENTH: &str = include_str!("adversarial_eleventh.txt");
 const TWELFTH: &str = include_str!("adversarial_twelfth.txt");
+const THIRTEENTH: &str = include_str!("adversarial_thirteenth.txt");
+const FOURTEENTH: &str = include_str!("adversarial_fourteenth.txt");
+const FIFTEENTH: &str = include_str!("adversarial_fifteenth.txt");
 
 /// What a line may stand behind.
 const PREFIXES: &[&str] = &[
@@ -97,6 +100,21 @@ pub(crate) fn run_eleventh(score: &mut Score) {
 /// And more of the same kind.
 pub(crate) fn run_twelfth(score: &mut Score) {
     rows(score, &mut Dice::new(24), TWELFTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_thirteenth(score: &mut Score) {
+    rows(score, &mut Dice::new(25), THIRTEENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_fourteenth(score: &mut Score) {
+    rows(score, &mut Dice::new(26), FOURTEENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_fifteenth(score: &mut Score) {
+    rows(score, &mut Dice::new(27), FIFTEENTH);
 }
 
 /// Lines of this form, each drawn several times.

@@ -127,6 +127,24 @@ const GOALS: &[Goal] = &[
         held: 0.99,
     },
     Goal {
+        name: "adversarial, thirteenth",
+        run: adversarial::run_thirteenth,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
+        name: "adversarial, fourteenth",
+        run: adversarial::run_fourteenth,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
+        name: "adversarial, fifteenth",
+        run: adversarial::run_fifteenth,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
         name: "known values",
         run: known::run,
         recall: 0.99,
