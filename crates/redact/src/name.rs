@@ -37,6 +37,7 @@ const ABOUT: &[&str] = &[
     "dir",
     "directory",
     "enabled",
+    "encoder",
     "endpoint",
     "env",
     "error",
@@ -49,6 +50,9 @@ const ABOUT: &[&str] = &[
     "filename",
     "form",
     "format",
+    "generator",
+    "hasher",
+    "hashers",
     "header",
     "hint",
     "id",
@@ -58,6 +62,7 @@ const ABOUT: &[&str] = &[
     "len",
     "length",
     "limit",
+    "manager",
     "max",
     "min",
     "mode",
@@ -88,6 +93,7 @@ const ABOUT: &[&str] = &[
     "usage",
     "validation",
     "validator",
+    "validators",
     "version",
 ];
 
@@ -441,12 +447,26 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     if last == b"certificate" && before == b"app" {
         return Some(Strength::Weak);
     }
+    // `id_token_hint`, `client_assertion`
+    if last == b"assertion" && before == b"client" || last == b"pin" || last == b"value" && before == b"pin" {
+        return Some(Strength::Token);
+    }
     // `client-key-data` of a kubeconfig.
     if last == b"data" && before == b"key" && words.back(2) == Some(b"client") {
         return Some(Strength::Token);
     }
     if last == b"hash" && before == b"token" {
         return Some(Strength::Weak);
+    }
+    if last == b"data" && before == b"oidc" {
+        return Some(Strength::Token);
+    }
+    if last == b"hint" && before == b"token" {
+        return Some(Strength::Token);
+    }
+    // `user.signingkey` of git says which key, not what it is.
+    if last == b"signingkey" && before == b"user" {
+        return None;
     }
     // `SecretID`, half of what logs in to a vault.
     if last == b"id" && before == b"secret" {

@@ -82,6 +82,13 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("_authentication", ""),
     ("authident", ""),
     ("csrf", "=:\"'>"),
+    ("oidc-data", ""),
+    ("_pin", "=:\"'> "),
+    ("-pin", " =:"),
+    (" pin", " =:"),
+    ("pin=", ""),
+    ("pin-value", ""),
+    ("client_assertion", ""),
     ("dbroot", ""),
     ("-access:", ""),
     ("app_certificate", ""),
@@ -256,6 +263,11 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
         seen.open = Some(Open::Manifest { sure });
         return;
     }
+    // `pkcs11:token=build`: the name of a device.
+    let lead = &text[start.saturating_sub(64)..start];
+    if text[start..end] == *b"token" && memchr::memmem::find(lead, b"pkcs11:").is_some() {
+        return;
+    }
     // `Signature: …`, as of a transaction or a file, which anyone may read.
     if text[start..end].eq_ignore_ascii_case(b"signature") && text[end..].starts_with(b": ") {
         return;
@@ -271,6 +283,7 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
         None if text[start..end].starts_with(b"BUNDLE_") && text[start..end].windows(2).any(|two| two == b"__") => {
             (start, Some(Strength::Token))
         }
+        None if text[start..end].starts_with(b"pypi-token.") => (start, Some(Strength::Token)),
         // `fs.azure.account.key.NAME.dfs.core.windows.net`
         None if memchr::memmem::find(&text[start..end], b".account.key.").is_some() => (start, Some(Strength::Token)),
         None if is_query(text, start, end) => (start, Some(Strength::Weak)),
@@ -316,14 +329,27 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
     match joint::beside(text, name, seen) {
         Beside::Nothing => {
             if names_a_pair(text, name) {
-                seen.open = Some(Open::Pair);
+                match further::before(text, start, Strength::Password, &mut seen.further) {
+                    Some(range) => spans.push(range, rule_of(strength)),
+                    None => seen.open = Some(Open::Pair),
+                }
             } else if let Some(range) = value_before(text, name) {
                 judge(text, range, name, Written::Quoted, seen, spans);
             } else if strength != Strength::Weak && !text[..start].ends_with(b"$") && !text[..start].ends_with(b"${") {
                 further_on(text, end, name, seen, spans);
             }
         }
-        Beside::Below(open) => seen.open = Some(open),
+        Beside::Below(open) => {
+            // `<value>…</value><name>DB_PASSWORD</name>`
+            let before = match open {
+                Open::Pair => further::before(text, start, Strength::Password, &mut seen.further),
+                _ => None,
+            };
+            match before {
+                Some(range) => spans.push(range, rule_of(strength)),
+                None => seen.open = Some(open),
+            }
+        }
         Beside::Value(range, written) => {
             let end = range.end;
             // `Default credentials: admin / …`: what stands next is none, but may lead to one.
@@ -637,7 +663,8 @@ pub(crate) fn items(text: &[u8], range: Range<usize>, strength: Strength, spans:
         let Some(close) = closing(&text[..range.end], at + 1, quote) else {
             return;
         };
-        if value::is_secret(&text[at + 1..close], strength, Written::Stated) {
+        let value = &text[at + 1..close];
+        if value::is_secret(value, strength, Written::Stated) || chance::is_drawn(value) {
             spans.push(at + 1..close, rule_of(strength));
         }
         at = close + 1;

@@ -193,6 +193,8 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         b'<' | b'{' | b'#' if matches!(last, b'>' | b'}') => return true,
         b'<' if value.len() > 1 && value[1].is_ascii_alphabetic() => return true,
         b'[' if value.len() > 1 && name_like(&value[1..]) => return true,
+        // `{Type: String, NoEcho: true}`
+        b'{' if value.len() > 2 && last == b':' && name_like(&value[1..value.len() - 1]) => return true,
         b'{' if value.starts_with(b"{{") || value.len() > 1 && name_like(&value[1..]) => return true,
         b'[' if last == b']' => return true,
         _ => {}

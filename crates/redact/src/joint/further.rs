@@ -17,7 +17,7 @@ const BACK: usize = 72;
 const WORDS: usize = 12;
 
 /// Words that lead to a value as names do, and say nothing else of it.
-const PLAIN: [&[u8]; 15] = [
+const PLAIN: [&[u8]; 16] = [
     b"old",
     b"new",
     b"current",
@@ -33,6 +33,7 @@ const PLAIN: [&[u8]; 15] = [
     b"as",
     b"given",
     b"default",
+    b"content",
 ];
 
 /// Up to where the words behind names were looked at in vain, so that a line of nothing but names is read once.
@@ -114,7 +115,8 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
     }
     let value = &text[word.clone()];
     // What is escaped is looked at again without its escapes.
-    if is_named_else(text, word.start, from) || is_escaped(value) {
+    let query = value.contains(&b'&') && value.contains(&b'=');
+    if query || is_named_else(text, word.start, from) || is_escaped(value) {
         return None;
     }
     if strength == Strength::Password {
@@ -174,7 +176,10 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
 /// `assertEquals("…", user.getPassword())`, `… is the password`: a word drawn by chance before a name, when it is quoted or
 /// what follows it leads to the name.
 pub(crate) fn before(text: &[u8], start: usize, strength: Strength, seen: &mut Seen) -> Option<Range<usize>> {
-    const LEADS: [&[u8]; 9] = [
+    const LEADS: [&[u8]; 12] = [
+        b"</value>",
+        b", name:",
+        b", key:",
         b" as ",
         b" is ",
         b" (",

@@ -22,6 +22,9 @@ const TWELFTH: &str = include_str!("adversarial_twelfth.txt");
 const THIRTEENTH: &str = include_str!("adversarial_thirteenth.txt");
 const FOURTEENTH: &str = include_str!("adversarial_fourteenth.txt");
 const FIFTEENTH: &str = include_str!("adversarial_fifteenth.txt");
+const SIXTEENTH: &str = include_str!("adversarial_sixteenth.txt");
+const SEVENTEENTH: &str = include_str!("adversarial_seventeenth.txt");
+const EIGHTEENTH: &str = include_str!("adversarial_eighteenth.txt");
 
 /// What a line may stand behind.
 const PREFIXES: &[&str] = &[
@@ -115,6 +118,21 @@ pub(crate) fn run_fourteenth(score: &mut Score) {
 /// And more of the same kind.
 pub(crate) fn run_fifteenth(score: &mut Score) {
     rows(score, &mut Dice::new(27), FIFTEENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_sixteenth(score: &mut Score) {
+    rows(score, &mut Dice::new(28), SIXTEENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_seventeenth(score: &mut Score) {
+    rows(score, &mut Dice::new(29), SEVENTEENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_eighteenth(score: &mut Score) {
+    rows(score, &mut Dice::new(30), EIGHTEENTH);
 }
 
 /// Lines of this form, each drawn several times.
