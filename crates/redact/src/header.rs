@@ -196,7 +196,12 @@ fn authorization(text: &[u8], from: usize, to: usize, spans: &mut Spans) {
         return;
     }
     // `Basic realm="acme"`: what a server asks for.
-    if secret.starts_with(b"realm=") {
+    let hidden = memchr::memmem::find(secret, b"[REDACTED").is_some();
+    if secret.starts_with(b"realm=")
+        || secret.ends_with(b"=") && text.get(end) == Some(&b'<')
+        || secret.ends_with(b"[")
+        || hidden
+    {
         return;
     }
     if secret.len() >= 6 && !value::is_placeholder(secret) && !value_is_plain(secret)

@@ -336,6 +336,7 @@ const NOT_PASSWORDS: &[&[u8]] = &[
     b"onepass",
     b"twopass",
     b"prepass",
+    b"askpass",
 ];
 
 /// Whether a name is that of a place into which a password is typed: `passwordInput`, `password_field`.
@@ -422,7 +423,10 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     let last = words.last()?;
     // `password1`
     let digits = last.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let last = if digits > 0 && last.len() >= digits + 5 && digits <= 2 {
+    let last = if digits > 0
+        && digits <= 2
+        && (last.len() >= digits + 5 || last.starts_with(b"key") && last.len() == digits + 3)
+    {
         &last[..last.len() - digits]
     } else {
         last
@@ -631,17 +635,18 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     {
         return Some(Strength::Weak);
     }
-    // `PASSWORD_DB`, `TOKEN_GITHUB`: whose it is stands behind it.
-    if words.len <= 3
-        && name
-            .iter()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
-        && matches!(
-            words.back(words.len - 1),
+    // `PASSWORD_DB`, `POETRY_PYPI_TOKEN_PYPI`, `TF_TOKEN_app_terraform_io`: whose it is stands behind it.
+    let capitals = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+    let inner = |steps: usize| {
+        matches!(
+            words.back(steps),
             Some(b"password" | b"passwd" | b"passphrase" | b"token" | b"secret" | b"apikey")
         )
+    };
+    if words.len <= 6 && (name.iter().all(capitals) || name.starts_with(b"TF_TOKEN_")) && (1..words.len).any(inner)
+        || words.len > 1 && last == b"login" && name.iter().all(capitals)
     {
-        return Some(Strength::Token);
+        return Some(Strength::Weak);
     }
     let weak: [&[u8]; 10] = [
         b"csrf",

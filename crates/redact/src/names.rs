@@ -33,7 +33,7 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("private_key", ""),
     ("private-key", ""),
     ("privatekey", ""),
-    ("key", "=:\"'>\\(*"),
+    ("key", "=:\"'>\\(*,"),
     ("_key", " "),
     ("bundle_", ""),
     (" key", " :=<s"),
@@ -49,7 +49,7 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("jwt", "=:\"'>_"),
     ("_auth", "= :"),
     ("-auth", " "),
-    ("_pat", "=:\"'>"),
+    ("_pat", "=:\"'> ,"),
     ("_dsn", "=:\"'>"),
     ("salt", "=:\"'>"),
     ("sig=", ""),
@@ -82,6 +82,7 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("_authentication", ""),
     ("authident", ""),
     ("csrf", "=:\"'>"),
+    ("_login", "=:\"' "),
     ("oidc-data", ""),
     ("_pin", "=:\"'> "),
     ("-pin", " =:"),
@@ -335,7 +336,10 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
                 }
             } else if let Some(range) = value_before(text, name) {
                 judge(text, range, name, Written::Quoted, seen, spans);
-            } else if strength != Strength::Weak && !text[..start].ends_with(b"$") && !text[..start].ends_with(b"${") {
+            } else if strength != Strength::Weak
+                && (!text[..start].ends_with(b"$") || word[0].is_ascii_lowercase())
+                && !text[..start].ends_with(b"${")
+            {
                 further_on(text, end, name, seen, spans);
             }
         }
@@ -515,7 +519,8 @@ fn is_key_within(text: &[u8], start: usize, end: usize) -> bool {
     let joined = text[start - between..start]
         .iter()
         .any(|byte| matches!(byte, b':' | b'{' | b'['));
-    joined && name::makes_a_key(outer) || memchr::memmem::find(lead, b"username\"").is_some()
+    joined && name::makes_a_key(outer)
+        || text[start - between..start].contains(&b',') && memchr::memmem::find(lead, b"user").is_some()
 }
 
 /// `OpenAI key loaded: …`, `Stripe key …`: a key of somebody's, but for those that open nothing.

@@ -449,6 +449,7 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
                 && !(written == Written::Stated && is_word_like(head))
                 && entropy(head) >= if length >= 16 { 2.8 } else { 2.2 }
         }
+        Strength::Weak if written == Written::Assigned && crate::chance::is_drawn(head) => true,
         Strength::Weak => {
             length >= 16
                 && made.spaces == 0

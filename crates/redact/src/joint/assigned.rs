@@ -221,7 +221,12 @@ fn in_call(text: &[u8], at: usize) -> Option<Range<usize>> {
     if callee == 0 || text.get(at + callee) != Some(&b'(') {
         return None;
     }
-    let quote = quote_at(text, at + callee + 1)?;
+    let Some(quote) = quote_at(text, at + callee + 1) else {
+        // `Str(…)`
+        let from = at + callee + 1;
+        let length = text[from..].iter().take(256).position(|byte| *byte == b')')?;
+        return chance::is_token(&text[from..from + length]).then_some(from..from + length);
+    };
     let from = at + callee + 2;
     let length = text[from..].iter().take(512).position(|byte| *byte == quote)?;
     chance::is_drawn(&text[from..from + length]).then_some(from..from + length)

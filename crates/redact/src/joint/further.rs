@@ -176,7 +176,8 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
 /// `assertEquals("…", user.getPassword())`, `… is the password`: a word drawn by chance before a name, when it is quoted or
 /// what follows it leads to the name.
 pub(crate) fn before(text: &[u8], start: usize, strength: Strength, seen: &mut Seen) -> Option<Range<usize>> {
-    const LEADS: [&[u8]; 12] = [
+    const LEADS: [&[u8]; 13] = [
+        b", ->",
         b"</value>",
         b", name:",
         b", key:",

@@ -25,6 +25,8 @@ const FIFTEENTH: &str = include_str!("adversarial_fifteenth.txt");
 const SIXTEENTH: &str = include_str!("adversarial_sixteenth.txt");
 const SEVENTEENTH: &str = include_str!("adversarial_seventeenth.txt");
 const EIGHTEENTH: &str = include_str!("adversarial_eighteenth.txt");
+const NINETEENTH: &str = include_str!("adversarial_nineteenth.txt");
+const TWENTIETH: &str = include_str!("adversarial_twentieth.txt");
 
 /// What a line may stand behind.
 const PREFIXES: &[&str] = &[
@@ -133,6 +135,16 @@ pub(crate) fn run_seventeenth(score: &mut Score) {
 /// And more of the same kind.
 pub(crate) fn run_eighteenth(score: &mut Score) {
     rows(score, &mut Dice::new(30), EIGHTEENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_nineteenth(score: &mut Score) {
+    rows(score, &mut Dice::new(31), NINETEENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_twentieth(score: &mut Score) {
+    rows(score, &mut Dice::new(32), TWENTIETH);
 }
 
 /// Lines of this form, each drawn several times.

@@ -163,6 +163,18 @@ const GOALS: &[Goal] = &[
         held: 0.99,
     },
     Goal {
+        name: "adversarial, nineteenth",
+        run: adversarial::run_nineteenth,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
+        name: "adversarial, twentieth",
+        run: adversarial::run_twentieth,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
         name: "known values",
         run: known::run,
         recall: 0.99,
