@@ -199,7 +199,7 @@ fn authorization(text: &[u8], from: usize, to: usize, spans: &mut Spans) {
     let hidden = memchr::memmem::find(secret, b"[REDACTED").is_some();
     if secret.starts_with(b"realm=")
         || secret.ends_with(b"=") && text.get(end) == Some(&b'<')
-        || secret.ends_with(b"[")
+        || secret.ends_with(b"([")
         || hidden
     {
         return;

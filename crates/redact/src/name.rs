@@ -432,6 +432,10 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         last
     };
     let before = words.back(1).unwrap_or_default();
+    // `pw=n(978)`: in code that was made short, any two letters are a name.
+    if last == b"pw" && words.len == 1 {
+        return Some(Strength::Token);
+    }
     if last == b"word" && before == b"pass" {
         return Some(Strength::Password);
     }

@@ -179,6 +179,8 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         b'%' if value.starts_with(b"%(") => return true,
         // `%BACKUP_KEY%`, whose beginning was taken for an escape.
         0x80.. if last == b'%' && name_like(&value[1..value.len() - 1]) => return true,
+        // `(not set)`
+        b'(' if value.len() > 1 && value[1..].iter().all(u8::is_ascii_alphabetic) => return true,
         // `@password`: a parameter of a statement, or a file.
         b'@' if value.len() > 1
             && value[1..]

@@ -27,6 +27,9 @@ const SEVENTEENTH: &str = include_str!("adversarial_seventeenth.txt");
 const EIGHTEENTH: &str = include_str!("adversarial_eighteenth.txt");
 const NINETEENTH: &str = include_str!("adversarial_nineteenth.txt");
 const TWENTIETH: &str = include_str!("adversarial_twentieth.txt");
+const TWENTYFIRST: &str = include_str!("adversarial_twentyfirst.txt");
+const TWENTYSECOND: &str = include_str!("adversarial_twentysecond.txt");
+const TWENTYTHIRD: &str = include_str!("adversarial_twentythird.txt");
 
 /// What a line may stand behind.
 const PREFIXES: &[&str] = &[
@@ -145,6 +148,21 @@ pub(crate) fn run_nineteenth(score: &mut Score) {
 /// And more of the same kind.
 pub(crate) fn run_twentieth(score: &mut Score) {
     rows(score, &mut Dice::new(32), TWENTIETH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_twentyfirst(score: &mut Score) {
+    rows(score, &mut Dice::new(33), TWENTYFIRST);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_twentysecond(score: &mut Score) {
+    rows(score, &mut Dice::new(34), TWENTYSECOND);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_twentythird(score: &mut Score) {
+    rows(score, &mut Dice::new(35), TWENTYTHIRD);
 }
 
 /// Lines of this form, each drawn several times.

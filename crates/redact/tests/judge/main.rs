@@ -175,6 +175,24 @@ const GOALS: &[Goal] = &[
         held: 0.99,
     },
     Goal {
+        name: "adversarial, twentyfirst",
+        run: adversarial::run_twentyfirst,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
+        name: "adversarial, twentysecond",
+        run: adversarial::run_twentysecond,
+        recall: 0.99,
+        held: 0.98,
+    },
+    Goal {
+        name: "adversarial, twentythird",
+        run: adversarial::run_twentythird,
+        recall: 0.99,
+        held: 0.99,
+    },
+    Goal {
         name: "known values",
         run: known::run,
         recall: 0.99,
