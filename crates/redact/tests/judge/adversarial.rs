@@ -27,9 +27,9 @@ const SEVENTEENTH: &str = include_str!("adversarial_seventeenth.txt");
 const EIGHTEENTH: &str = include_str!("adversarial_eighteenth.txt");
 const NINETEENTH: &str = include_str!("adversarial_nineteenth.txt");
 const TWENTIETH: &str = include_str!("adversarial_twentieth.txt");
-const TWENTYFIRST: &str = include_str!("adversarial_twentyfirst.txt");
-const TWENTYSECOND: &str = include_str!("adversarial_twentysecond.txt");
-const TWENTYTHIRD: &str = include_str!("adversarial_twentythird.txt");
+const TWENTY_FIRST: &str = include_str!("adversarial_twenty_first.txt");
+const TWENTY_SECOND: &str = include_str!("adversarial_twenty_second.txt");
+const TWENTY_THIRD: &str = include_str!("adversarial_twenty_third.txt");
 
 /// What a line may stand behind.
 const PREFIXES: &[&str] = &[
@@ -151,18 +151,18 @@ pub(crate) fn run_twentieth(score: &mut Score) {
 }
 
 /// And more of the same kind.
-pub(crate) fn run_twentyfirst(score: &mut Score) {
-    rows(score, &mut Dice::new(33), TWENTYFIRST);
+pub(crate) fn run_twenty_first(score: &mut Score) {
+    rows(score, &mut Dice::new(33), TWENTY_FIRST);
 }
 
 /// And more of the same kind.
-pub(crate) fn run_twentysecond(score: &mut Score) {
-    rows(score, &mut Dice::new(34), TWENTYSECOND);
+pub(crate) fn run_twenty_second(score: &mut Score) {
+    rows(score, &mut Dice::new(34), TWENTY_SECOND);
 }
 
 /// And more of the same kind.
-pub(crate) fn run_twentythird(score: &mut Score) {
-    rows(score, &mut Dice::new(35), TWENTYTHIRD);
+pub(crate) fn run_twenty_third(score: &mut Score) {
+    rows(score, &mut Dice::new(35), TWENTY_THIRD);
 }
 
 /// Lines of this form, each drawn several times.
