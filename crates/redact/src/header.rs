@@ -167,6 +167,7 @@ fn authorization(text: &[u8], from: usize, to: usize, spans: &mut Spans) {
     ];
     // `Authorization:Bearer\ value`, as a shell is told without quotes.
     let bare = first.strip_suffix(b"\\").unwrap_or(first);
+    let bare = bare.strip_suffix(b":").unwrap_or(bare);
     let (start, whole) = if ONE_WORD.iter().any(|known| bare.eq_ignore_ascii_case(known)) {
         (spaces(text, from + first.len()), false)
     } else if scheme
@@ -190,8 +191,17 @@ fn authorization(text: &[u8], from: usize, to: usize, spans: &mut Spans) {
     }
     let end = if whole { to } else { word_end(text, start, to) };
     let secret = &text[start..end];
+    // `MediaBrowser Client="x", Token="<redacted>"`
+    if whole && memchr::memmem::find(secret, b"redacted").is_some() {
+        return;
+    }
     // `Basic realm="acme"`: what a server asks for.
-    if secret.starts_with(b"realm=") {
+    let hidden = memchr::memmem::find(secret, b"[REDACTED").is_some();
+    if secret.starts_with(b"realm=")
+        || secret.ends_with(b"=") && text.get(end) == Some(&b'<')
+        || secret.ends_with(b"([")
+        || hidden
+    {
         return;
     }
     if secret.len() >= 6 && !value::is_placeholder(secret) && !value_is_plain(secret)

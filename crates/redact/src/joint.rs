@@ -65,6 +65,10 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
             at += 1;
         }
     }
+    // `**API_KEY**: value`
+    if before == Some(b'*') {
+        at += text[at..].iter().take(2).take_while(|byte| **byte == b'*').count();
+    }
     for visibility in [&b":protected]"[..], b":private]"] {
         if text[at..].starts_with(visibility) {
             at += visibility.len();
@@ -242,7 +246,8 @@ pub(crate) fn beside(text: &[u8], name: Name, seen: &mut Seen) -> Beside {
             }
             Err(found) => return found,
         },
-        0xe2 if text[joined..].starts_with("│".as_bytes()) => return dump::column(text, joined + 3, name, seen),
+        // Any of the lines that boxes are drawn with.
+        0xe2 if matches!(text.get(joined + 1), Some(0x94 | 0x95)) => return dump::column(text, joined + 3, name, seen),
         b'\\' if dashes > 0 && joined + 1 == text.len() => return Beside::Below(Open::Word),
         // --password value; and in netrc: machine … login … password …
         _ if joined > end

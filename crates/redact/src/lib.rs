@@ -16,7 +16,7 @@
 //!
 //! The road of one line: `view` undoes escapes that could hide a secret; `gate` finds, in one cheap pass, the few places
 //! where a matcher must look; `shape`, `names`, `address`, `header`, `command`, `login`, `hashed`, `keyblock` and `known` look there and
-//! report spans, and `carry` what a name on the line before says; `span` merges them and cuts once. Each of these is linear in the length of the line.
+//! report spans (`chance` says what was drawn by chance, `argv` writes lists of arguments down as commands), and `carry` what a name on the line before says; `span` merges them and cuts once. Each of these is linear in the length of the line.
 #![forbid(unsafe_code)]
 
 mod address;

@@ -165,6 +165,8 @@ pub(crate) fn entry(text: &[u8], from: usize, spans: &mut Spans) {
     let word = word_at(text, from);
     if let Some(sign) = text[word.clone()].iter().position(|byte| *byte == b'=')
         && is_made_up(&text[word.start + sign + 1..word.end])
+        && (crate::name::strength(&text[word.start..word.start + sign]).is_some()
+            || chance::is_drawn(&text[word.start + sign + 1..word.end]))
     {
         spans.push(word.start + sign + 1..word.end, rules::COMMAND_LINE);
     }

@@ -37,6 +37,7 @@ const ABOUT: &[&str] = &[
     "dir",
     "directory",
     "enabled",
+    "encoder",
     "endpoint",
     "env",
     "error",
@@ -49,6 +50,9 @@ const ABOUT: &[&str] = &[
     "filename",
     "form",
     "format",
+    "generator",
+    "hasher",
+    "hashers",
     "header",
     "hint",
     "id",
@@ -58,6 +62,7 @@ const ABOUT: &[&str] = &[
     "len",
     "length",
     "limit",
+    "manager",
     "max",
     "min",
     "mode",
@@ -88,6 +93,7 @@ const ABOUT: &[&str] = &[
     "usage",
     "validation",
     "validator",
+    "validators",
     "version",
 ];
 
@@ -330,6 +336,7 @@ const NOT_PASSWORDS: &[&[u8]] = &[
     b"onepass",
     b"twopass",
     b"prepass",
+    b"askpass",
 ];
 
 /// Whether a name is that of a place into which a password is typed: `passwordInput`, `password_field`.
@@ -375,6 +382,17 @@ pub(crate) fn last_word(name: &[u8]) -> &[u8] {
     &name[end.saturating_sub(length)..end]
 }
 
+/// Whether a word before `key` makes it a secret: `encryption`, `api`.
+pub(crate) fn makes_a_key(word: &[u8]) -> bool {
+    let mut lower = [0; 24];
+    let Some(lower) = lower.get_mut(..word.len()) else {
+        return false;
+    };
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    listed(KEYS, lower)
+}
+
 /// Whether a name stands for user and password together.
 pub(crate) fn is_of_a_login(name: &[u8]) -> bool {
     matches!(
@@ -405,12 +423,19 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     let last = words.last()?;
     // `password1`
     let digits = last.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let last = if digits > 0 && last.len() >= digits + 5 && digits <= 2 {
+    let last = if digits > 0
+        && digits <= 2
+        && (last.len() >= digits + 5 || last.starts_with(b"key") && last.len() == digits + 3)
+    {
         &last[..last.len() - digits]
     } else {
         last
     };
     let before = words.back(1).unwrap_or_default();
+    // `pw=n(978)`: in code that was made short, any two letters are a name.
+    if last == b"pw" && words.len == 1 {
+        return Some(Strength::Token);
+    }
     if last == b"word" && before == b"pass" {
         return Some(Strength::Password);
     }
@@ -423,12 +448,33 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     if last == b"bypass" && before == b"protection" {
         return Some(Strength::Token);
     }
+    // `X-HA-Access`
+    if last == b"access" && words.len > 1 && words.back(words.len - 1) == Some(b"x") {
+        return Some(Strength::Token);
+    }
+    if last == b"certificate" && before == b"app" {
+        return Some(Strength::Weak);
+    }
+    // `id_token_hint`, `client_assertion`
+    if last == b"assertion" && before == b"client" || last == b"pin" || last == b"value" && before == b"pin" {
+        return Some(Strength::Token);
+    }
     // `client-key-data` of a kubeconfig.
     if last == b"data" && before == b"key" && words.back(2) == Some(b"client") {
         return Some(Strength::Token);
     }
     if last == b"hash" && before == b"token" {
         return Some(Strength::Weak);
+    }
+    if last == b"data" && before == b"oidc" {
+        return Some(Strength::Token);
+    }
+    if last == b"hint" && before == b"token" {
+        return Some(Strength::Token);
+    }
+    // `user.signingkey` of git says which key, not what it is.
+    if last == b"signingkey" && before == b"user" {
+        return None;
     }
     // `SecretID`, half of what logs in to a vault.
     if last == b"id" && before == b"secret" {
@@ -451,6 +497,7 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
         || ends("pwd") && !ends("oldpwd")
         || last == b"pw"
         || ends("authtok")
+        || last == b"dbroot"
         || last == b"cleartext"
         || last == b"text" && before == b"clear"
         || ["rootpw", "bindpw", "userpw", "adminpw", "dbpw"]
@@ -592,17 +639,18 @@ pub(crate) fn strength(name: &[u8]) -> Option<Strength> {
     {
         return Some(Strength::Weak);
     }
-    // `PASSWORD_DB`, `TOKEN_GITHUB`: whose it is stands behind it.
-    if words.len <= 3
-        && name
-            .iter()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
-        && matches!(
-            words.back(words.len - 1),
+    // `PASSWORD_DB`, `POETRY_PYPI_TOKEN_PYPI`, `TF_TOKEN_app_terraform_io`: whose it is stands behind it.
+    let capitals = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+    let inner = |steps: usize| {
+        matches!(
+            words.back(steps),
             Some(b"password" | b"passwd" | b"passphrase" | b"token" | b"secret" | b"apikey")
         )
+    };
+    if words.len <= 6 && (name.iter().all(capitals) || name.starts_with(b"TF_TOKEN_")) && (1..words.len).any(inner)
+        || words.len > 1 && last == b"login" && name.iter().all(capitals)
     {
-        return Some(Strength::Token);
+        return Some(Strength::Weak);
     }
     let weak: [&[u8]; 10] = [
         b"csrf",

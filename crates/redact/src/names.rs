@@ -19,8 +19,8 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("passphrase", ""),
     ("passcode", ""),
     ("pass-word", ""),
-    ("pass", "=:\"'>] _\\,()"),
-    ("pwd", "=:\"'>] _\\,()"),
+    ("pass", "=:\"'>] _\\,()*"),
+    ("pwd", "=:\"'>] _\\,()*"),
     ("_pw", "=:\"'> \\"),
     ("secret", ""),
     ("token", ""),
@@ -34,8 +34,12 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("private_key", ""),
     ("private-key", ""),
     ("privatekey", ""),
-    ("key", "=:\"'>\\("),
+    ("key", "=:\"'><\\(*,"),
     ("_key", " "),
+    ("-key ", ""),
+    ("key =", ""),
+    ("key :", ""),
+    ("_keys=", ""),
     ("bundle_", ""),
     (" key", " :=<s"),
     ("_key_", ""),
@@ -50,7 +54,7 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("jwt", "=:\"'>_"),
     ("_auth", "= :"),
     ("-auth", " "),
-    ("_pat", "=:\"'>"),
+    ("_pat", "=:\"'> ,"),
     ("_dsn", "=:\"'>"),
     ("salt", "=:\"'>"),
     ("sig=", ""),
@@ -83,6 +87,17 @@ pub(crate) const KEYWORDS: &[(&str, &str)] = &[
     ("_authentication", ""),
     ("authident", ""),
     ("csrf", "=:\"'>"),
+    ("_login", "=:\"' "),
+    ("oidc-data", ""),
+    ("_pin", "=:\"'> "),
+    ("-pin", " =:"),
+    (" pin", " =:"),
+    ("pin=", ""),
+    ("pin-value", ""),
+    ("client_assertion", ""),
+    ("dbroot", ""),
+    ("-access:", ""),
+    ("app_certificate", ""),
     ("auth_", ""),
     ("key-data", ""),
     ("clear-text", ""),
@@ -254,6 +269,15 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
         seen.open = Some(Open::Manifest { sure });
         return;
     }
+    // `pkcs11:token=build`: the name of a device.
+    let lead = &text[start.saturating_sub(64)..start];
+    if text[start..end] == *b"token" && memchr::memmem::find(lead, b"pkcs11:").is_some() {
+        return;
+    }
+    // `Signature: …`, as of a transaction or a file, which anyone may read.
+    if text[start..end].eq_ignore_ascii_case(b"signature") && text[end..].starts_with(b": ") {
+        return;
+    }
     // `checksum/secret: …`: what is made of a secret to see whether it changes.
     if text[..whole].ends_with(b"checksum/") || text[..whole].ends_with(b"hash/") {
         return;
@@ -265,11 +289,15 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
         None if text[start..end].starts_with(b"BUNDLE_") && text[start..end].windows(2).any(|two| two == b"__") => {
             (start, Some(Strength::Token))
         }
+        None if text[start..end].starts_with(b"pypi-token.") => (start, Some(Strength::Token)),
         // `fs.azure.account.key.NAME.dfs.core.windows.net`
         None if memchr::memmem::find(&text[start..end], b".account.key.").is_some() => (start, Some(Strength::Token)),
         None if is_query(text, start, end) => (start, Some(Strength::Weak)),
         None if dashes == 2 && text[start..end] == *b"key" => (start, Some(Strength::Weak)),
-        None => (start, seen.strength(text, start, end)),
+        None => match seen.strength(text, start, end) {
+            None if is_key_within(text, start, end) => (start, Some(Strength::Weak)),
+            strength => (start, strength),
+        },
     };
     let Some(strength) = strength else {
         if is_key_of_something(text, start, end)
@@ -307,14 +335,30 @@ pub(crate) fn find(text: &[u8], at: usize, seen: &mut Seen, spans: &mut Spans) {
     match joint::beside(text, name, seen) {
         Beside::Nothing => {
             if names_a_pair(text, name) {
-                seen.open = Some(Open::Pair);
+                match further::before(text, start, Strength::Password, &mut seen.further) {
+                    Some(range) => spans.push(range, rule_of(strength)),
+                    None => seen.open = Some(Open::Pair),
+                }
             } else if let Some(range) = value_before(text, name) {
                 judge(text, range, name, Written::Quoted, seen, spans);
-            } else if strength != Strength::Weak && !text[..start].ends_with(b"$") && !text[..start].ends_with(b"${") {
+            } else if strength != Strength::Weak
+                && (!text[..start].ends_with(b"$") || word[0].is_ascii_lowercase())
+                && !text[..start].ends_with(b"${")
+            {
                 further_on(text, end, name, seen, spans);
             }
         }
-        Beside::Below(open) => seen.open = Some(open),
+        Beside::Below(open) => {
+            // `<value>…</value><name>DB_PASSWORD</name>`
+            let before = match open {
+                Open::Pair => further::before(text, start, Strength::Password, &mut seen.further),
+                _ => None,
+            };
+            match before {
+                Some(range) => spans.push(range, rule_of(strength)),
+                None => seen.open = Some(open),
+            }
+        }
         Beside::Value(range, written) => {
             let end = range.end;
             // `Default credentials: admin / …`: what stands next is none, but may lead to one.
@@ -455,6 +499,33 @@ fn spaced(text: &[u8], start: usize, end: usize) -> Option<(usize, Strength)> {
         .iter()
         .any(|known| text[first..start - 1].eq_ignore_ascii_case(known))
         .then_some((first, Strength::Token))
+}
+
+/// `'crypt' => ['key' => '…']`, `"username":"…","key":"…"`: a key without a word of its own, of something that has secret ones.
+fn is_key_within(text: &[u8], start: usize, end: usize) -> bool {
+    if !text[start..end].eq_ignore_ascii_case(b"key") || start < 4 {
+        return false;
+    }
+    let lead = &text[start.saturating_sub(64)..start];
+    let between = lead
+        .iter()
+        .rev()
+        .take(12)
+        .take_while(|byte| !byte.is_ascii_alphanumeric())
+        .count();
+    let lead = &lead[..lead.len() - between];
+    let word = lead
+        .iter()
+        .rev()
+        .take(24)
+        .take_while(|byte| byte.is_ascii_alphanumeric())
+        .count();
+    let outer = &lead[lead.len() - word..];
+    let joined = text[start - between..start]
+        .iter()
+        .any(|byte| matches!(byte, b':' | b'{' | b'['));
+    joined && name::makes_a_key(outer)
+        || text[start - between..start].contains(&b',') && memchr::memmem::find(lead, b"user").is_some()
 }
 
 /// `OpenAI key loaded: …`, `Stripe key …`: a key of somebody's, but for those that open nothing.
@@ -602,7 +673,8 @@ pub(crate) fn items(text: &[u8], range: Range<usize>, strength: Strength, spans:
         let Some(close) = closing(&text[..range.end], at + 1, quote) else {
             return;
         };
-        if value::is_secret(&text[at + 1..close], strength, Written::Stated) {
+        let value = &text[at + 1..close];
+        if value::is_secret(value, strength, Written::Stated) || chance::is_drawn(value) {
             spans.push(at + 1..close, rule_of(strength));
         }
         at = close + 1;

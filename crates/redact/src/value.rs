@@ -179,6 +179,10 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         }
         b'%' if value.len() <= 3 || last == b'%' && name_like(&value[1..value.len() - 1]) => return true,
         b'%' if value.starts_with(b"%(") => return true,
+        // `%BACKUP_KEY%`, whose beginning was taken for an escape.
+        0x80.. if last == b'%' && name_like(&value[1..value.len() - 1]) => return true,
+        // `(not set)`
+        b'(' if value.len() > 1 && value[1..].iter().all(u8::is_ascii_alphabetic) => return true,
         // `@password`: a parameter of a statement, or a file.
         b'@' if value.len() > 1
             && value[1..]
@@ -193,6 +197,8 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         b'<' | b'{' | b'#' if matches!(last, b'>' | b'}') => return true,
         b'<' if value.len() > 1 && value[1].is_ascii_alphabetic() => return true,
         b'[' if value.len() > 1 && name_like(&value[1..]) => return true,
+        // `{Type: String, NoEcho: true}`
+        b'{' if value.len() > 2 && last == b':' && name_like(&value[1..value.len() - 1]) => return true,
         b'{' if value.starts_with(b"{{") || value.len() > 1 && name_like(&value[1..]) => return true,
         b'[' if last == b']' => return true,
         _ => {}
@@ -447,6 +453,7 @@ pub(crate) fn is_secret(value: &[u8], strength: Strength, written: Written) -> b
                 && !(written == Written::Stated && is_word_like(head))
                 && entropy(head) >= if length >= 16 { 2.8 } else { 2.2 }
         }
+        Strength::Weak if written == Written::Assigned && crate::chance::is_drawn(head) => true,
         Strength::Weak => {
             length >= 16
                 && made.spaces == 0

@@ -44,6 +44,31 @@ pub(super) fn value_at(
     {
         return Beside::Below(below);
     }
+    // `<b>Password:</b> value`
+    if text[at..].starts_with(b"</")
+        && let Some(close) = text[at..].iter().take(16).position(|byte| *byte == b'>')
+    {
+        at = skip_spaces(text, at + close + 1, 8);
+    }
+    // `log("key:", "value")`
+    for between in [&b"\", \""[..], b"', '"] {
+        if text[at..].starts_with(between) {
+            at += between.len() - 1;
+        }
+    }
+    // `password: <value>`, where a placeholder has no such value.
+    if text.get(at) == Some(&b'<') {
+        let inner = text[at + 1..]
+            .iter()
+            .take(128)
+            .position(|byte| *byte == b'>' || byte.is_ascii_whitespace());
+        if let Some(inner) = inner
+            && text[at + 1 + inner] == b'>'
+            && chance::is_drawn(&text[at + 1..at + 1 + inner])
+        {
+            return Beside::Value(at + 1..at + 1 + inner, Written::Quoted);
+        }
+    }
     // `password: <code>value</code>`
     if text.get(at) == Some(&b'<')
         && let Some(inner) = in_tags(text, at)
@@ -196,7 +221,12 @@ fn in_call(text: &[u8], at: usize) -> Option<Range<usize>> {
     if callee == 0 || text.get(at + callee) != Some(&b'(') {
         return None;
     }
-    let quote = quote_at(text, at + callee + 1)?;
+    let Some(quote) = quote_at(text, at + callee + 1) else {
+        // `Str(…)`
+        let from = at + callee + 1;
+        let length = text[from..].iter().take(256).position(|byte| *byte == b')')?;
+        return chance::is_token(&text[from..from + length]).then_some(from..from + length);
+    };
     let from = at + callee + 2;
     let length = text[from..].iter().take(512).position(|byte| *byte == quote)?;
     chance::is_drawn(&text[from..from + length]).then_some(from..from + length)

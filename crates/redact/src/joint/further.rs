@@ -17,7 +17,7 @@ const BACK: usize = 72;
 const WORDS: usize = 12;
 
 /// Words that lead to a value as names do, and say nothing else of it.
-const PLAIN: [&[u8]; 15] = [
+const PLAIN: [&[u8]; 16] = [
     b"old",
     b"new",
     b"current",
@@ -33,6 +33,7 @@ const PLAIN: [&[u8]; 15] = [
     b"as",
     b"given",
     b"default",
+    b"content",
 ];
 
 /// Up to where the words behind names were looked at in vain, so that a line of nothing but names is read once.
@@ -114,7 +115,8 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
     }
     let value = &text[word.clone()];
     // What is escaped is looked at again without its escapes.
-    if is_named_else(text, word.start, from) || is_escaped(value) {
+    let query = value.contains(&b'&') && value.contains(&b'=');
+    if query || is_named_else(text, word.start, from) || is_escaped(value) {
         return None;
     }
     if strength == Strength::Password {
@@ -145,7 +147,7 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
             .iter()
             .take_while(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
             .count();
-        let named = key > 1 && value.get(key) == Some(&b'=');
+        let named = key > 1 && matches!(value.get(key), Some(b'=' | b':'));
         return (chance::is_drawn(value) && !named).then_some(word);
     }
     let lead = text[from..word.start].trim_ascii();
@@ -158,10 +160,11 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
         .next()
         .is_some_and(|word| word.starts_with(b"-"));
     // `enable secret …`
+    let hex = lead.is_empty() && matches!(value.len(), 32 | 40 | 64) && value.iter().all(u8::is_ascii_hexdigit);
     let next = matches!(lead, b"" | b"," | b"0" | b"5" | b"7") && matches!(text[from], b' ' | b',') && value.len() >= 8;
     // Tokens are met in every log; what no sign joins to the name must be as long as they are made.
     let long = value.len() >= 28;
-    if (joined || flagged || long) && chance::is_token(value) || next && chance::is_drawn(value) {
+    if hex || (joined || flagged || long) && chance::is_token(value) || next && chance::is_drawn(value) {
         return Some(word);
     }
     // `[base64:…]`
@@ -173,7 +176,11 @@ fn value_in(text: &[u8], word: Range<usize>, strength: Strength, from: usize) ->
 /// `assertEquals("…", user.getPassword())`, `… is the password`: a word drawn by chance before a name, when it is quoted or
 /// what follows it leads to the name.
 pub(crate) fn before(text: &[u8], start: usize, strength: Strength, seen: &mut Seen) -> Option<Range<usize>> {
-    const LEADS: [&[u8]; 9] = [
+    const LEADS: [&[u8]; 13] = [
+        b", ->",
+        b"</value>",
+        b", name:",
+        b", key:",
         b" as ",
         b" is ",
         b" (",

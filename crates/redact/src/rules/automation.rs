@@ -8,6 +8,16 @@ const fn row(id: &'static str, source: &'static str, patterns: &'static [&'stati
 
 pub(super) const ROWS: &[Rule] = &[
     row(
+        "weblate-token",
+        "https://docs.weblate.org/en/latest/api.html",
+        &[r"\bwl(u|p)_[A-Za-z0-9]{30,}"],
+    ),
+    row(
+        "wolfram-appid",
+        "https://products.wolframalpha.com/api/documentation",
+        &[r"WOLFRAM_ALPHA_APPID=\K[A-Z0-9]{6}-[A-Z0-9]{10}"],
+    ),
+    row(
         "circleci-token",
         "https://circleci.com/docs/managing-api-tokens",
         &[r"CCI(PAT|PRJ|RT)_[A-Za-z0-9]{16,}_[A-Za-z0-9]{30,}"],

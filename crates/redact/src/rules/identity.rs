@@ -191,7 +191,10 @@ pub(super) const ROWS: &[Rule] = &[
     row(
         "hashicorp-secret-id",
         "https://developer.hashicorp.com/vault/docs/auth/approle",
-        &[r#"(?i)secret(_|-| |)id[ =:"'>\]{1,24}\K[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}"#],
+        &[
+            r#"(?i)secret(_|-|)id[ =:"'>\]{1,24}\K[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}"#,
+            r"(?i)secret id: \K[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}",
+        ],
     ),
     row(
         "hashicorp-boundary-token",

@@ -8,6 +8,16 @@ const fn row(id: &'static str, source: &'static str, patterns: &'static [&'stati
 
 pub(super) const ROWS: &[Rule] = &[
     row(
+        "klarna-key",
+        "https://docs.klarna.com/api/authentication",
+        &[r"klarna_(live|test)_api_[A-Za-z0-9+/=_-]{20,}"],
+    ),
+    row(
+        "ebay-cert-id",
+        "https://developer.ebay.com/api-docs/static/oauth-credentials.html",
+        &[r"\b(PRD|SBX)-[a-f0-9]{12}-[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}"],
+    ),
+    row(
         "recharge-key",
         "https://developer.rechargepayments.com/2021-11/getting-started/api-keys",
         &[

@@ -19,6 +19,17 @@ const NINTH: &str = include_str!("adversarial_ninth.txt");
 const TENTH: &str = include_str!("adversarial_tenth.txt");
 const ELEVENTH: &str = include_str!("adversarial_eleventh.txt");
 const TWELFTH: &str = include_str!("adversarial_twelfth.txt");
+const THIRTEENTH: &str = include_str!("adversarial_thirteenth.txt");
+const FOURTEENTH: &str = include_str!("adversarial_fourteenth.txt");
+const FIFTEENTH: &str = include_str!("adversarial_fifteenth.txt");
+const SIXTEENTH: &str = include_str!("adversarial_sixteenth.txt");
+const SEVENTEENTH: &str = include_str!("adversarial_seventeenth.txt");
+const EIGHTEENTH: &str = include_str!("adversarial_eighteenth.txt");
+const NINETEENTH: &str = include_str!("adversarial_nineteenth.txt");
+const TWENTIETH: &str = include_str!("adversarial_twentieth.txt");
+const TWENTY_FIRST: &str = include_str!("adversarial_twenty_first.txt");
+const TWENTY_SECOND: &str = include_str!("adversarial_twenty_second.txt");
+const TWENTY_THIRD: &str = include_str!("adversarial_twenty_third.txt");
 
 /// What a line may stand behind.
 const PREFIXES: &[&str] = &[
@@ -97,6 +108,61 @@ pub(crate) fn run_eleventh(score: &mut Score) {
 /// And more of the same kind.
 pub(crate) fn run_twelfth(score: &mut Score) {
     rows(score, &mut Dice::new(24), TWELFTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_thirteenth(score: &mut Score) {
+    rows(score, &mut Dice::new(25), THIRTEENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_fourteenth(score: &mut Score) {
+    rows(score, &mut Dice::new(26), FOURTEENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_fifteenth(score: &mut Score) {
+    rows(score, &mut Dice::new(27), FIFTEENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_sixteenth(score: &mut Score) {
+    rows(score, &mut Dice::new(28), SIXTEENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_seventeenth(score: &mut Score) {
+    rows(score, &mut Dice::new(29), SEVENTEENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_eighteenth(score: &mut Score) {
+    rows(score, &mut Dice::new(30), EIGHTEENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_nineteenth(score: &mut Score) {
+    rows(score, &mut Dice::new(31), NINETEENTH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_twentieth(score: &mut Score) {
+    rows(score, &mut Dice::new(32), TWENTIETH);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_twenty_first(score: &mut Score) {
+    rows(score, &mut Dice::new(33), TWENTY_FIRST);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_twenty_second(score: &mut Score) {
+    rows(score, &mut Dice::new(34), TWENTY_SECOND);
+}
+
+/// And more of the same kind.
+pub(crate) fn run_twenty_third(score: &mut Score) {
+    rows(score, &mut Dice::new(35), TWENTY_THIRD);
 }
 
 /// Lines of this form, each drawn several times.

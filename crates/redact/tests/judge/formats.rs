@@ -146,7 +146,9 @@ fn query(value: &str) -> String {
         {
             encoded.push(char);
         } else {
-            encoded.push_str(&format!("%{:02X}", u32::from(char)));
+            for byte in char.encode_utf8(&mut [0; 4]).bytes() {
+                encoded.push_str(&format!("%{byte:02X}"));
+            }
         }
     }
     format!("GET https://api.example.com/v1/items?ref={encoded}&page=2 200 in 31ms")

@@ -178,6 +178,14 @@ fn dressed(dress: &str, line: &str, number: usize) -> String {
     dress.replace("%%", &format!("{number:>2}")).replace("{}", line)
 }
 
+/// A text in some of the dresses.
+fn in_dresses(score: &mut Score, what: &str, text: &str, dresses: &[usize]) {
+    for (place, dress) in dresses.iter().map(|at| DRESSES[*at]) {
+        let lines = text.lines().map(|line| dressed(dress, line, 1)).collect();
+        score.add(&Case::new(what, place, lines));
+    }
+}
+
 fn with_neighbours(lines: Vec<String>) -> Vec<String> {
     let mut all = vec![BEFORE.to_owned()];
     all.extend(lines);
@@ -457,10 +465,7 @@ fn manifests(score: &mut Score, dice: &mut Dice) {
         ("sorted", sorted),
         ("json", json),
     ] {
-        for (place, dress) in [&DRESSES[0], &DRESSES[4], &DRESSES[6], &DRESSES[9], &DRESSES[15]] {
-            let lines: Vec<String> = text.lines().map(|line| dressed(dress, line, 1)).collect();
-            score.add(&Case::new(format!("Kubernetes secret, {kind}"), *place, lines));
-        }
+        in_dresses(score, &format!("Kubernetes secret, {kind}"), &text, &[0, 4, 6, 9, 15]);
     }
 }
 
@@ -574,10 +579,7 @@ fn files(score: &mut Score, dice: &mut Dice) {
             ),
         ),
     ] {
-        for (place, dress) in [&DRESSES[0], &DRESSES[4], &DRESSES[6], &DRESSES[15]] {
-            let lines: Vec<String> = text.lines().map(|line| dressed(dress, line, 1)).collect();
-            score.add(&Case::new(what, *place, lines));
-        }
+        in_dresses(score, what, &text, &[0, 4, 6, 15]);
     }
 }
 
@@ -626,10 +628,7 @@ fn names_and_values(score: &mut Score, dice: &mut Dice) {
             ),
         ),
     ] {
-        for (place, dress) in [&DRESSES[0], &DRESSES[4], &DRESSES[6]] {
-            let lines: Vec<String> = text.lines().map(|line| dressed(dress, line, 1)).collect();
-            score.add(&Case::new(what, *place, lines));
-        }
+        in_dresses(score, what, &text, &[0, 4, 6]);
     }
 }
 
