@@ -131,7 +131,13 @@ fn create(path: &Path) -> Result<()> {
 
 fn set_up(path: &Path) -> Result<Connection> {
     let mut connection = connect(path)?;
-    let new = check(&connection, path)?;
+    let new = {
+        // One moment's view: another process may be setting the file up between two of the questions.
+        let tx = connection.transaction()?;
+        let new = check(&tx, path)?;
+        tx.commit()?;
+        new
+    };
     write_ahead(&connection, path)?;
     if !new && !has_schedule(&connection)? {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
