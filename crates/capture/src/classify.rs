@@ -211,12 +211,12 @@ fn is_serious(text: &str) -> bool {
     while let Some(word) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let length = word.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
         if length >= 3 && matches!(word[0] | 0x20, b'n' | b'e' | b'i' | b'p' | b'v' | b'f') {
-            let begins = |beginning: &&str| {
+            let begins = |beginning: &str| {
                 word.get(..beginning.len())
                     .is_some_and(|begin| begin.eq_ignore_ascii_case(beginning.as_bytes()))
             };
-            if BEGINNINGS.iter().any(|known| begins(&known))
-                || WORDS.iter().any(|known| known.len() == length && begins(&known))
+            if BEGINNINGS.iter().any(|known| begins(known))
+                || WORDS.iter().any(|known| known.len() == length && begins(known))
             {
                 return true;
             }
