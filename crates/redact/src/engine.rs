@@ -87,6 +87,9 @@ impl AtSign {
     }
 }
 
+/// How often something is judged on a line while lines are marked.
+const MOST_LOOKS: usize = 64;
+
 /// Whether a user may stand in the address at `at`: what comes before its first slash holds one, or a colon.
 fn may_hold_user(text: &[u8], at: usize) -> bool {
     let authority = &text[at + "://".len()..];
@@ -332,6 +335,8 @@ impl Engine {
     ) {
         // The line that was last asked about; it is marked already when it counts as over.
         let (mut line, mut over) = (0..0, 0);
+        // How often something was judged on it in vain; a line that asks for more is left to `find`.
+        let mut looks = 0;
         let (mut at_sign, mut spans) = (AtSign::default(), Spans::default());
         self.gate.scan(text, beside, |at, hit| {
             if at < over {
@@ -350,13 +355,15 @@ impl Engine {
                         let start =
                             memchr::memrchr(b'\n', &text[line.end..at]).map_or(line.end, |start| line.end + start + 1);
                         line = start..end;
+                        looks = 0;
                         scratch.clear();
                     }
+                    looks += 1;
                     spans.clear();
                     let from = line.start;
                     let line = &text[from..line.end];
                     self.look(*means, line, at - from, scratch, &mut spans, &mut Found::default());
-                    (!spans.is_empty()).then_some(at)
+                    (!spans.is_empty() || looks > MOST_LOOKS).then_some(at)
                 }
                 Hit::Keyword(_) | Hit::Beside => Some(at),
                 Hit::Escape => view::may_escape(text, at),

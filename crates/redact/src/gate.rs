@@ -298,13 +298,15 @@ impl<T> Gate<T> {
                 .rev()
                 .fold(0, |gram, byte| gram << 8 | u32::from(*byte)),
         } | FOLD;
-        for key in [gram, gram & ANY_LAST, gram & ANY_FIRST] {
-            let (word, bit) = in_sieve(key);
-            if self.sieve[word] >> bit & 1 != 0 && self.look_up(key, text, at, found) {
-                return true;
-            }
-        }
-        false
+        self.may_hold(gram) && self.look_up(gram, text, at, found)
+            || self.may_hold(gram & ANY_LAST) && self.look_up(gram & ANY_LAST, text, at, found)
+            || self.may_hold(gram & ANY_FIRST) && self.look_up(gram & ANY_FIRST, text, at, found)
+    }
+
+    #[inline]
+    fn may_hold(&self, key: u32) -> bool {
+        let (word, bit) = in_sieve(key);
+        self.sieve[word] >> bit & 1 != 0
     }
 
     /// The same for one key.

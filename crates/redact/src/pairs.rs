@@ -206,11 +206,14 @@ fn any(hits: [u32; 4]) -> bool {
 /// Visits the grams that the window at `at` ends. Apart and never inlined, so that the pass itself stays small.
 #[inline(never)]
 fn visit_each(begun: u32, masks: [u64; 4], at: usize, visit: &mut impl FnMut(usize, u32) -> bool) -> bool {
-    for (pair, hit) in hits(begun, masks).into_iter().enumerate() {
-        // The first gram begins two bytes before the window, and at the text's beginning there is none.
-        if hit != 0 && visit((at + 2 * pair).saturating_sub(2), hit) {
+    let hits = hits(begun, masks);
+    // The first gram begins two bytes before the window, and at the text's beginning there is none.
+    let mut here = at.saturating_sub(2);
+    for (pair, hit) in hits.iter().enumerate() {
+        if *hit != 0 && visit(here, *hit) {
             return true;
         }
+        here = at + 2 * pair;
     }
     false
 }

@@ -19,7 +19,7 @@ const LONGEST: usize = 64;
 const KINDS: usize = 8;
 /// How often a text is looked at afresh. Each time, what matchers had read is read again; beyond that every keyword is
 /// looked at.
-const AFRESH: usize = 32;
+const AFRESH: usize = 12;
 
 /// What is to be done at a keyword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
