@@ -328,17 +328,29 @@ pub(crate) fn plain(line: &[u8]) -> Option<&str> {
 
 /// Writes to `out` what a line of text and colours says; false when there is more to it than that.
 pub(crate) fn coloured(mut line: &[u8], out: &mut String) -> bool {
-    out.clear();
-    loop {
+    let mut text = std::mem::take(out).into_bytes();
+    text.clear();
+    let said = loop {
         let at = memchr::memchr(0x1b, line).unwrap_or(line.len());
-        let Some(text) = plain(&line[..at]) else { return false };
-        out.push_str(text);
+        text.extend_from_slice(&line[..at]);
         if at == line.len() {
-            return true;
+            break true;
         }
         let Some(length) = colour(&line[at..]) else {
-            return false;
+            break false;
         };
         line = &line[at + length..];
+        // A character whose bytes a colour parts is none.
+        if line.first().is_some_and(|byte| byte & 0xc0 == 0x80) {
+            break false;
+        }
+    };
+    // The pieces are plain when the whole is, because none begins inside a character.
+    if !said || plain(&text).is_none() {
+        text.clear();
+        *out = String::from_utf8(text).unwrap_or_default();
+        return false;
     }
+    *out = String::from_utf8(text).unwrap_or_default();
+    true
 }

@@ -104,6 +104,12 @@ fn what_hides_or_reorders_never_reaches_a_reader() {
 }
 
 #[test]
+fn a_character_whose_bytes_a_colour_parts_is_none() {
+    check(b"\xe2\x1b[31m\x94\x80 x\n", &["\u{fffd}\u{fffd}\u{fffd} x"]);
+    check("\u{2500}\x1b[31m\u{2500}\x1b[0m\n".as_bytes(), &["\u{2500}\u{2500}"]);
+}
+
+#[test]
 fn a_long_line_is_cut_where_the_scan_ends_and_says_how_long_it_was() {
     let mut raw = vec![b'x'; 3_000_000];
     raw.push(b'\n');

@@ -65,11 +65,10 @@ fn has_percentage(text: &str) -> bool {
 
 /// Something drawn between brackets, ten columns at least, with or without a word before.
 fn is_drawn_between_brackets(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix('[').or_else(|| {
-        text.split_once(" [")
-            .filter(|(word, _)| word.bytes().all(|b| b.is_ascii_alphabetic()))
-            .map(|(_, rest)| rest)
-    }) else {
+    // One word may stand before: were there another, its space would come first.
+    let word = text.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let rest = &text[word..];
+    let Some(rest) = rest.strip_prefix(" [").or_else(|| text.strip_prefix('[')) else {
         return false;
     };
     let Some((inside, _)) = rest.split_once(']') else {
