@@ -126,3 +126,24 @@ fn debug_shows_no_value() {
     let redactor = redactor.build().unwrap();
     assert!(!format!("{redactor:?} {:?}", redactor.scrubber()).contains("zebra"));
 }
+
+#[test]
+fn other_white_space_than_the_values_own_hides_it_from_nobody() {
+    // The first has words that tell it, the second none of eight letters.
+    for value in ["correct-horse battery stapled9", "a1 b2 c3 d4 e5 f6"] {
+        let redactor = redact::Redactor::builder().known_secret(value).build().unwrap();
+        let shown = value.replace(' ', " \t ");
+        let line = format!("set to {shown}!");
+        assert_eq!(
+            redactor.scrubber().scrub(&line).text.as_str(),
+            "set to [REDACTED]!",
+            "{value}"
+        );
+        let mut many = Vec::new();
+        let lines = format!("before\n{line}\nbehind\n");
+        redactor
+            .scrubber()
+            .scrub_lines(&lines, |_, line| many.push(line.text().as_str().to_owned()));
+        assert_eq!(many, ["before", "set to [REDACTED]!", "behind"], "{value}");
+    }
+}
